@@ -1,0 +1,196 @@
+//! What a room can be asked to do, and why it may refuse.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Failure, Game, GameError, PlayerId, Scalar};
+
+/// A wish that the room decides on. The player in it is the one who asks.
+///
+/// Data, so that a log of commands with their times replays a room.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum Command<G: Game> {
+    /// Someone new sits down, with a connection.
+    Join(Join),
+    /// A player with a seat has a connection again.
+    Reconnect(PlayerId),
+    /// A player's connection is lost. Cannot be refused.
+    Disconnect(PlayerId),
+    /// A player gives up its seat. Cannot be refused.
+    Leave(PlayerId),
+    /// A player or a bot acts in the game.
+    Action {
+        /// Who acts.
+        player: PlayerId,
+        /// What it does.
+        action: G::Action,
+        /// The version a bot decided on; the action is refused when the state has moved on.
+        seen: Option<u64>,
+    },
+    /// A player says whether it is ready.
+    SetReady(PlayerId, bool),
+    /// A player becomes a spectator, or a spectator a player.
+    SetSpectator(PlayerId, bool),
+    /// Someone says something.
+    Chat(PlayerId, String),
+    /// The host begins the game.
+    Start(PlayerId),
+    /// The host begins anew after the end.
+    Rematch(PlayerId),
+    /// The host gives a seat to a bot.
+    AddBot {
+        /// Who asks.
+        by: PlayerId,
+        /// The bot's name; by default it is named after its level.
+        name: Option<String>,
+        /// One of the game's levels; by default the first.
+        level: Option<String>,
+    },
+    /// The host takes a bot's seat away.
+    RemoveBot {
+        /// Who asks.
+        by: PlayerId,
+        /// The bot.
+        bot: PlayerId,
+    },
+    /// The host sends someone away.
+    Kick {
+        /// Who asks.
+        by: PlayerId,
+        /// Who must go.
+        player: PlayerId,
+        /// Whether the name is kept from coming back.
+        ban: bool,
+    },
+    /// The host hands over.
+    SetHost {
+        /// Who asks.
+        by: PlayerId,
+        /// The new host.
+        player: PlayerId,
+    },
+    /// The host changes the room's settings.
+    Update {
+        /// Who asks.
+        by: PlayerId,
+        /// What changes.
+        changes: SettingsChanges,
+    },
+    /// Whoever runs the server ends the room. Cannot be refused.
+    Close(CloseReason),
+}
+
+/// Someone new.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Join {
+    /// The name it would like; the room may add a number.
+    pub name: String,
+    /// What its session token hashes to.
+    pub token: Digest,
+    /// Whether it only watches.
+    pub spectator: bool,
+    /// What the password that it gave hashes to.
+    pub password: Option<Digest>,
+}
+
+/// Changes to a room's settings; `None` leaves a setting as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SettingsChanges {
+    /// Whether nobody new may come in.
+    pub locked: Option<bool>,
+    /// Whether the room is unlisted.
+    pub private: Option<bool>,
+    /// The new password, or that there is none any more.
+    pub password: Option<Option<Digest>>,
+    /// The new metadata, whole.
+    pub metadata: Option<BTreeMap<String, Scalar>>,
+}
+
+/// Why a room ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// No human was left.
+    Empty,
+    /// The game was over and nobody said anything more.
+    Finished,
+    /// Whoever runs the server ended it.
+    Admin,
+    /// The game's callbacks failed too often in a row.
+    Error,
+    /// It was kept for someone who never came.
+    Expired,
+}
+
+/// Why a room did not do what it was asked. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The room has ended.
+    #[error("the room is closed")]
+    Closed,
+    /// Every seat is taken. Waiting may help: seats free up when players leave.
+    #[error("every seat is taken")]
+    Full,
+    /// The host lets nobody in. Waiting may help.
+    #[error("the room is locked")]
+    Locked,
+    /// The password is missing or another.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The host has banned this name.
+    #[error("you are banned from this room")]
+    Banned,
+    /// The game takes no spectators.
+    #[error("this game takes no spectators")]
+    SpectatorsNotAllowed,
+    /// The game has no bots.
+    #[error("this game has no bots")]
+    BotsNotSupported,
+    /// The game has bots, but none of this level.
+    #[error("no bot has this level; there is: {}", .known.join(", "))]
+    UnknownBotLevel {
+        /// The levels there are.
+        known: &'static [&'static str],
+    },
+    /// Not enough players, or one of them is not ready or not connected. Waiting may help.
+    #[error("{0}")]
+    NotReady(Cow<'static, str>),
+    /// The game begins by itself.
+    #[error("this game starts by itself")]
+    StartsByItself,
+    /// The game has begun already.
+    #[error("the game has started already")]
+    AlreadyStarted,
+    /// Not while the game is on.
+    #[error("the game is in progress")]
+    InProgress,
+    /// Not before the game has begun.
+    #[error("the game has not started")]
+    NotStarted,
+    /// Not after the game has ended.
+    #[error("the game is over")]
+    Over,
+    /// Only the host may.
+    #[error("only the host may do this")]
+    NotHost,
+    /// A spectator, or a player that has given up, may not.
+    #[error("you do not play in this game")]
+    NotAPlayer,
+    /// Nobody in the room has this number, or nobody of the kind that is meant.
+    #[error("no such player")]
+    NoSuchPlayer,
+    /// Not to oneself.
+    #[error("not yourself")]
+    Yourself,
+    /// A bot decided on a state that has passed. It is asked again.
+    #[error("the state has moved on")]
+    Stale,
+    /// The game refused.
+    #[error(transparent)]
+    Game(GameError),
+    /// A callback broke down. It may work another time.
+    #[error("a callback failed")]
+    Failed(Failure),
+}

@@ -1,0 +1,186 @@
+//! When bots think, and what they are asked.
+//!
+//! A bot sees what a player in its seat would see: published states, one at a time. This is
+//! scheduling and no part of the state: what a bot does arrives as a command like any other.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Room;
+use crate::{
+    Bot, Command, Commit, Effort, Game, GameRng, Phase, PlayerId, Refusal, Snapshot, Time, Viewer,
+};
+
+/// The bots of a room and what each is up to.
+pub(super) struct Bots<G: Game>(Vec<Desk<G>>);
+
+struct Desk<G: Game> {
+    player: PlayerId,
+    level: Arc<str>,
+    mind: Arc<dyn Bot<G>>,
+    mood: Mood,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    /// Waits for the state to change.
+    Resting,
+    /// Will be asked at this time.
+    Thinking(Time),
+    /// Is deciding on the state of this version.
+    Asked(u64),
+}
+
+/// A decision that a bot is to make, away from the room.
+pub struct BotTurn<G: Game> {
+    game: Arc<G>,
+    mind: Arc<dyn Bot<G>>,
+    player: PlayerId,
+    snapshot: Arc<Snapshot<G>>,
+    rng: GameRng,
+}
+
+impl<G: Game> BotTurn<G> {
+    /// Who decides.
+    pub fn player(&self) -> PlayerId {
+        self.player
+    }
+
+    /// The version it decides on, for [`Room::answer`].
+    pub fn version(&self) -> u64 {
+        self.snapshot.version
+    }
+
+    /// What the decision costs.
+    pub fn effort(&self) -> Effort {
+        self.mind.effort()
+    }
+
+    /// Asks the bot. A bot or a view that panics decides nothing.
+    pub fn decide(mut self) -> Option<G::Action> {
+        super::draft::guarded(|| {
+            let view = self.game.view(&self.snapshot.state, Viewer::Player(self.player));
+            Ok(self.mind.decide(&view, self.player, &mut self.rng))
+        })
+        .ok()
+        .flatten()
+    }
+}
+
+impl<G: Game> Default for Bots<G> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<G: Game> Bots<G> {
+    /// Lets the bots see that `after` has taken the place of `before`.
+    pub(super) fn see(&mut self, game: &G, before: &Snapshot<G>, after: &Snapshot<G>, now: Time) {
+        if !Arc::ptr_eq(&before.roster, &after.roster) {
+            self.follow_roster(game, after, now);
+        }
+        for desk in &mut self.0 {
+            desk.mood = match desk.mood {
+                _ if after.phase != Phase::Playing => Mood::Resting,
+                Mood::Resting if after.version != before.version => {
+                    Mood::Thinking(now + desk.mind.thinking_time())
+                }
+                Mood::Asked(version) if version != after.version => Mood::Thinking(now),
+                mood => mood,
+            };
+        }
+    }
+
+    pub(super) fn follow_roster(&mut self, game: &G, snapshot: &Snapshot<G>, now: Time) {
+        let level_of = |player| snapshot.roster.seat(player).and_then(|seat| seat.bot.as_ref());
+        self.0.retain(|desk| level_of(desk.player) == Some(&desk.level));
+        for seat in snapshot.roster.players() {
+            let Some(level) = &seat.bot else { continue };
+            if self.0.iter().any(|desk| desk.player == seat.id) {
+                continue;
+            }
+            let Some(mind) = game.bot(level) else { continue };
+            // One that comes in during play, as a stand-in does, has a state to think about.
+            let mood = match snapshot.phase {
+                Phase::Playing => Mood::Thinking(now + mind.thinking_time()),
+                Phase::Lobby | Phase::Finished => Mood::Resting,
+            };
+            self.0.push(Desk { player: seat.id, level: Arc::clone(level), mind, mood });
+        }
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        self.0
+            .iter()
+            .filter_map(|desk| match desk.mood {
+                Mood::Thinking(until) => Some(until),
+                Mood::Resting | Mood::Asked(_) => None,
+            })
+            .min()
+    }
+
+    fn set_mood(&mut self, player: PlayerId, mood: Mood) {
+        if let Some(desk) = self.0.iter_mut().find(|desk| desk.player == player) {
+            desk.mood = mood;
+        }
+    }
+}
+
+impl<G: Game> Room<G> {
+    /// The decisions that bots are to make at `now`, on the published state.
+    ///
+    /// Make each without holding on to the room, then bring it by [`answer`](Self::answer).
+    pub fn due_bots(&mut self, now: Time) -> Vec<BotTurn<G>> {
+        if self.bots.wake_at().is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let snapshot = self.published.load_full();
+        let mut turns = Vec::new();
+        for desk in &mut self.bots.0 {
+            if matches!(desk.mood, Mood::Thinking(until) if until <= now) {
+                desk.mood = Mood::Asked(snapshot.version);
+                turns.push(BotTurn {
+                    game: Arc::clone(&self.game),
+                    mind: Arc::clone(&desk.mind),
+                    player: desk.player,
+                    snapshot: Arc::clone(&snapshot),
+                    rng: self.head.books.random.for_bot(desk.player, snapshot.version),
+                });
+            }
+        }
+        turns
+    }
+
+    /// Takes a bot's decision on the state of version `seen`.
+    ///
+    /// `Ok(None)` when it decided to wait. A decision on a state that has passed is refused as
+    /// [`Refusal::Stale`], and the bot is due again at once.
+    pub fn answer(
+        &mut self,
+        now: Time,
+        bot: PlayerId,
+        seen: u64,
+        action: Option<G::Action>,
+    ) -> Result<Option<Commit<G>>, Refusal> {
+        let is_stale = seen != self.head.snapshot.version;
+        self.bots.set_mood(bot, if is_stale { Mood::Thinking(now) } else { Mood::Resting });
+        match action {
+            Some(action) => {
+                self.apply(now, Command::Action { player: bot, action, seen: Some(seen) }).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+impl<G: Game> fmt::Debug for BotTurn<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BotTurn").field("player", &self.player).finish_non_exhaustive()
+    }
+}
+
+impl<G: Game> fmt::Debug for Bots<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|desk| (desk.player, desk.mood))).finish()
+    }
+}

@@ -1,0 +1,332 @@
+//! A change in the making: what a command would change, beside what stands.
+//!
+//! A [`Draft`] borrows the head and never touches it. What it changes it copies first, so that
+//! dropping it undoes everything. Callbacks run here and nowhere else, each guarded against panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::facts;
+use crate::commit::{Books, Head};
+use crate::ctx::Effects;
+use crate::{
+    Audience, Charter, Commit, Ctx, Failure, Fault, Game, GameError, Phase, PlayerId, Refusal,
+    RoomEvent, Roster, Seat, Settings, Snapshot, Time, ViewKey,
+};
+
+pub(super) struct Draft<'a, G: Game> {
+    pub(super) game: &'a G,
+    pub(super) charter: &'a Charter<G>,
+    head: &'a Head<G>,
+    pub(super) now: Time,
+    spare: Option<Arc<G::State>>,
+    /// Whether the game is told. Only what cannot be refused goes on without.
+    pub(super) with_game: bool,
+
+    state: Option<Arc<G::State>>,
+    phase: Phase,
+    roster: Option<Roster>,
+    settings: Option<Settings>,
+    books: Option<Books<G>>,
+
+    room_events: Vec<RoomEvent<G>>,
+    game_events: Vec<(Audience, G::Event)>,
+    whole_state: bool,
+    pub(super) seated: Option<PlayerId>,
+}
+
+impl<'a, G: Game> Draft<'a, G> {
+    pub(super) fn new(
+        game: &'a G,
+        charter: &'a Charter<G>,
+        head: &'a Head<G>,
+        now: Time,
+        spare: Option<Arc<G::State>>,
+    ) -> Self {
+        Self {
+            game,
+            charter,
+            head,
+            now,
+            spare,
+            with_game: true,
+            state: None,
+            phase: head.snapshot.phase,
+            roster: None,
+            settings: None,
+            books: None,
+            room_events: Vec::new(),
+            game_events: Vec::new(),
+            whole_state: false,
+            seated: None,
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.head.snapshot.version
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Moves the room to another phase; every viewer gets the whole state.
+    pub(super) fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.whole_state = true;
+    }
+
+    pub(super) fn roster(&self) -> &Roster {
+        self.roster.as_ref().unwrap_or(&self.head.snapshot.roster)
+    }
+
+    pub(super) fn roster_mut(&mut self) -> &mut Roster {
+        self.roster.get_or_insert_with(|| Roster::clone(&self.head.snapshot.roster))
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        self.settings.as_ref().unwrap_or(&self.head.snapshot.settings)
+    }
+
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        self.settings.get_or_insert_with(|| Settings::clone(&self.head.snapshot.settings))
+    }
+
+    pub(super) fn books(&self) -> &Books<G> {
+        self.books.as_ref().unwrap_or(&self.head.books)
+    }
+
+    pub(super) fn books_mut(&mut self) -> &mut Books<G> {
+        self.books.get_or_insert_with(|| Books::clone(&self.head.books))
+    }
+
+    /// The seat of `player`, or the refusal that says there is none.
+    pub(super) fn seat(&self, player: PlayerId) -> Result<&Seat, Refusal> {
+        self.roster().seat(player).ok_or(Refusal::NoSuchPlayer)
+    }
+
+    pub(super) fn tell(&mut self, event: RoomEvent<G>) {
+        self.room_events.push(event);
+    }
+
+    /// Runs a callback on a copy of the state, and takes over what it did if it succeeds.
+    ///
+    /// On failure the draft must be given up: the state is gone with it.
+    pub(super) fn call(
+        &mut self,
+        callback: &'static str,
+        run: impl FnOnce(&G, &mut G::State, &mut Ctx<'_, G>) -> Result<(), GameError>,
+    ) -> Result<(), Refusal> {
+        if !self.with_game {
+            return Ok(());
+        }
+        let mut effects = Effects::default();
+        let ran = {
+            let head: &Arc<G::State> = &self.head.snapshot.state;
+            let (drafted, spare) = (self.state.take(), self.spare.take());
+            let books = self.books.as_ref().unwrap_or(&self.head.books);
+            let roster = self.roster.as_ref().unwrap_or(&self.head.snapshot.roster);
+            let mut ctx = Ctx::new(
+                self.now,
+                roster,
+                &self.charter.options,
+                &books.timers,
+                &books.random,
+                &mut effects,
+            );
+            let game = self.game;
+            guarded(|| {
+                let mut state = drafted.unwrap_or_else(|| copy(head, spare));
+                let own = Arc::get_mut(&mut state).expect("a draft is shared with nobody");
+                run(game, own, &mut ctx)?;
+                Ok(state)
+            })
+        };
+        let state = ran
+            .and_then(|state| effects.check(self.phase).map(|()| state))
+            .map_err(|fault| refusal(callback, fault))?;
+        self.state = Some(state);
+        self.take_over(effects);
+        Ok(())
+    }
+
+    /// Replaces the state by a new one from the game's `setup`.
+    pub(super) fn set_up_anew(&mut self) -> Result<(), Refusal> {
+        self.state = None;
+        self.call("setup", |game, state, ctx| {
+            *state = game.setup(ctx.options(), ctx)?;
+            Ok(())
+        })
+    }
+
+    fn take_over(&mut self, effects: Effects<G>) {
+        let Effects { events, timers, rng, outcome, over_bound: _ } = effects;
+        if self.game_events.is_empty() {
+            self.game_events = events;
+        } else {
+            self.game_events.extend(events);
+        }
+        if let Some(timers) = timers {
+            self.books_mut().timers = timers;
+        }
+        if let Some(rng) = rng {
+            self.books_mut().random.advance_to(&rng);
+        }
+        if let Some(outcome) = outcome {
+            self.set_phase(Phase::Finished);
+            self.tell(RoomEvent::Finished(outcome));
+            let until = self.now + self.charter.rules.close_finished_after;
+            let books = self.books_mut();
+            books.timers.clear();
+            books.finished_until = Some(until);
+            self.put_grace_on_absent(self.now + self.charter.rules.grace_in_lobby);
+        }
+    }
+
+    /// Puts the change together, with the views it needs.
+    pub(super) fn commit(mut self) -> Result<Commit<G>, Refusal> {
+        if self.roster.is_some() {
+            self.follow_roster();
+        }
+        let before = self.head;
+        let state_moved = self.state.is_some() || self.phase != before.snapshot.phase;
+        let changed = state_moved || self.roster.is_some() || self.settings.is_some();
+        let rescheduled = changed && (self.roster.is_some() || self.phase != before.snapshot.phase)
+            || self.books.is_some();
+
+        let snapshot = if changed {
+            Arc::new(Snapshot {
+                version: before.snapshot.version + u64::from(state_moved),
+                phase: self.phase,
+                state: self.state.unwrap_or_else(|| Arc::clone(&before.snapshot.state)),
+                roster: self.roster.map_or_else(|| Arc::clone(&before.snapshot.roster), Arc::new),
+                settings: self
+                    .settings
+                    .map_or_else(|| Arc::clone(&before.snapshot.settings), Arc::new),
+            })
+        } else {
+            Arc::clone(&before.snapshot)
+        };
+        let books = self.books.map_or_else(|| Arc::clone(&before.books), Arc::new);
+        let views = if state_moved { views(self.game, &snapshot)? } else { Vec::new() };
+        let failures = if state_moved && self.with_game { 0 } else { before.failures };
+        let wake_at = if rescheduled {
+            facts::wake_at(self.charter, &snapshot, &books, self.now, failures)
+        } else {
+            before.wake_at
+        };
+
+        Ok(Commit {
+            before: before.clone(),
+            after: Head { snapshot, books, clock: self.now, failures, wake_at },
+            room_events: self.room_events,
+            game_events: self.game_events,
+            views,
+            whole_state: self.whole_state,
+            seated: self.seated,
+            failure: None,
+            fact: None,
+        })
+    }
+
+    /// What follows from a new roster: who is host, and whether the room is on its way out.
+    fn follow_roster(&mut self) {
+        self.choose_host();
+        let until = self.now + self.charter.rules.close_empty_after;
+        let is_kept = self.roster().keeps_room();
+        let empty_until = if is_kept { None } else { self.books().empty_until.or(Some(until)) };
+        if self.books().empty_until != empty_until {
+            self.books_mut().empty_until = empty_until;
+        }
+        if self.books().start_failed {
+            self.books_mut().start_failed = false;
+        }
+    }
+}
+
+impl<G: Game> Effects<G> {
+    /// Whether what a callback asked for can be granted in `phase`.
+    fn check(&self, phase: Phase) -> Result<(), Fault> {
+        match (self.over_bound, &self.outcome) {
+            (Some(bound), _) => Err(Fault::OverBound(bound)),
+            (None, Some(_)) if phase != Phase::Playing => Err(Fault::FinishedOutsidePlay),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// The state of a new room.
+pub(super) fn first_state<G: Game>(
+    game: &G,
+    options: &G::Options,
+    now: Time,
+    books: &mut Books<G>,
+) -> Result<G::State, Fault> {
+    let mut effects = Effects::default();
+    let nobody = Roster::default();
+    let mut ctx = Ctx::new(now, &nobody, options, &books.timers, &books.random, &mut effects);
+    let state = guarded(|| game.setup(options, &mut ctx))?;
+    effects.check(Phase::Lobby)?;
+    if let Some(timers) = effects.timers {
+        books.timers = timers;
+    }
+    if let Some(rng) = effects.rng {
+        books.random.advance_to(&rng);
+    }
+    Ok(state)
+}
+
+/// Runs code of the game's; a panic becomes a [`Fault`].
+///
+/// What it borrowed mutably must be dropped after a fault, for it may be half changed: that is
+/// what makes `AssertUnwindSafe` true.
+pub(super) fn guarded<T>(run: impl FnOnce() -> Result<T, GameError>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map_err(Fault::Refused),
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(Fault::Panicked(message.unwrap_or_else(|| "(no message)".to_owned())))
+        }
+    }
+}
+
+/// A game's error is its answer; everything else is a breakdown.
+fn refusal(callback: &'static str, fault: Fault) -> Refusal {
+    match fault {
+        Fault::Refused(error) => Refusal::Game(error),
+        fault => Refusal::Failed(Failure { callback, fault }),
+    }
+}
+
+/// A copy of `state` that nobody else has, in `spare`'s memory when that is free.
+fn copy<S: Clone>(state: &Arc<S>, spare: Option<Arc<S>>) -> Arc<S> {
+    match spare {
+        Some(mut spare) => {
+            if let Some(own) = Arc::get_mut(&mut spare) {
+                own.clone_from(state);
+                return spare;
+            }
+            Arc::new(S::clone(state))
+        }
+        None => Arc::new(S::clone(state)),
+    }
+}
+
+/// The state as each group of viewers that is present sees it, each group once.
+fn views<G: Game>(game: &G, snapshot: &Snapshot<G>) -> Result<Vec<(ViewKey, G::View)>, Refusal> {
+    guarded(|| {
+        let mut views: Vec<(ViewKey, G::View)> = Vec::new();
+        for seat in snapshot.roster.seats().filter(|seat| seat.connected) {
+            let viewer = seat.viewer();
+            let key = game.view_key(viewer);
+            if !views.iter().any(|(other, _)| *other == key) {
+                views.push((key, game.view(&snapshot.state, viewer)));
+            }
+        }
+        Ok(views)
+    })
+    .map_err(|fault| refusal("view", fault))
+}

@@ -1,0 +1,141 @@
+//! The game itself: acting, starting, playing again, talking. And who decides on each command.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use crate::chat::ChatLog;
+use crate::{
+    ChatLine, Command, Game, Phase, PlayerId, Refusal, RoomEvent, Seat, SeatKind, StartRule,
+};
+
+impl<G: Game> Draft<'_, G> {
+    /// Decides on a command that may be refused.
+    pub(super) fn decide(&mut self, command: Command<G>) -> Result<(), Refusal> {
+        match command {
+            Command::Join(join) => self.join(join),
+            Command::Action { player, action, seen } => self.act(player, action, seen),
+            Command::SetReady(player, ready) => self.set_ready(player, ready),
+            Command::SetSpectator(player, watch) => self.set_spectator(player, watch),
+            Command::Chat(player, text) => self.chat(player, text),
+            Command::Start(by) => self.start_on_request(by),
+            Command::Rematch(by) => self.rematch(by),
+            Command::AddBot { by, name, level } => self.add_bot(by, name, level.as_deref()),
+            Command::SetHost { by, player } => self.set_host(by, player),
+            Command::Update { by, changes } => self.update(by, changes),
+            Command::Reconnect(_)
+            | Command::Disconnect(_)
+            | Command::Leave(_)
+            | Command::Kick { .. }
+            | Command::RemoveBot { .. }
+            | Command::Close(_) => unreachable!("these are facts, which `settle` makes so"),
+        }
+    }
+
+    fn act(
+        &mut self,
+        player: PlayerId,
+        action: G::Action,
+        seen: Option<u64>,
+    ) -> Result<(), Refusal> {
+        let seat = self.seat(player)?;
+        if seat.spectator || seat.forfeited {
+            return Err(Refusal::NotAPlayer);
+        }
+        match self.phase() {
+            Phase::Playing => {}
+            Phase::Lobby => return Err(Refusal::NotStarted),
+            Phase::Finished => return Err(Refusal::Over),
+        }
+        if seen.is_some_and(|version| version != self.version()) {
+            return Err(Refusal::Stale);
+        }
+        self.call("on_action", |game, state, ctx| game.on_action(state, player, action, ctx))
+    }
+
+    fn chat(&mut self, player: PlayerId, text: String) -> Result<(), Refusal> {
+        let name = Arc::clone(&self.seat(player)?.name);
+        let line = Arc::new(ChatLine { player, name, text, at: self.now });
+        let finished_until = self.now + self.charter.rules.close_finished_after;
+        let books = self.books_mut();
+        ChatLog::push(Arc::make_mut(&mut books.chat), Arc::clone(&line));
+        if books.finished_until.is_some() {
+            books.finished_until = Some(finished_until);
+        }
+        self.tell(RoomEvent::Chat(line));
+        Ok(())
+    }
+
+    fn start_on_request(&mut self, by: PlayerId) -> Result<(), Refusal> {
+        self.check_host(by)?;
+        match self.charter.rules.start {
+            StartRule::Host => {}
+            StartRule::WhenFull | StartRule::AllReady => return Err(Refusal::StartsByItself),
+        }
+        match self.phase() {
+            Phase::Lobby => {}
+            Phase::Playing => return Err(Refusal::AlreadyStarted),
+            Phase::Finished => return Err(Refusal::Over),
+        }
+        let min = self.charter.rules.players_min;
+        if self.roster().players().count() < usize::from(min) {
+            return Err(Refusal::NotReady(format!("at least {min} players are needed").into()));
+        }
+        if let Some(absent) = self.roster().players().find(|seat| !seat.is_present()) {
+            let message = format!("{} is not connected", absent.name());
+            return Err(Refusal::NotReady(message.into()));
+        }
+        self.start()
+    }
+
+    /// When the game refuses a start that nobody asked for, the room stays in its lobby until its
+    /// roster changes: a game that has not begun has no turn to wait for.
+    pub(super) fn start_by_itself(&mut self) -> Result<(), Refusal> {
+        if self.with_game {
+            return self.start();
+        }
+        self.books_mut().start_failed = true;
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), Refusal> {
+        self.set_phase(Phase::Playing);
+        self.tell(RoomEvent::Started);
+        self.call("on_start", |game, state, ctx| game.on_start(state, ctx))
+    }
+
+    /// A new setup with the same seats and options. Numbers go on.
+    fn rematch(&mut self, by: PlayerId) -> Result<(), Refusal> {
+        self.check_host(by)?;
+        match self.phase() {
+            Phase::Finished => {}
+            Phase::Lobby => return Err(Refusal::NotStarted),
+            Phase::Playing => return Err(Refusal::InProgress),
+        }
+        self.set_phase(Phase::Lobby);
+        self.books_mut().finished_until = None;
+
+        let were_ready: Vec<PlayerId> =
+            self.roster().players().filter(|seat| seat.ready).map(Seat::id).collect();
+        for player in were_ready {
+            self.roster_mut().change(player, |seat| seat.ready = false);
+            self.tell(RoomEvent::Ready(player, false));
+        }
+        let forfeited: Vec<PlayerId> =
+            self.roster().players().filter(|seat| seat.forfeited).map(Seat::id).collect();
+        for player in forfeited {
+            self.roster_mut().change(player, |seat| seat.forfeited = false);
+        }
+        self.put_grace_on_absent(self.now + self.charter.rules.grace_in_lobby);
+
+        self.set_up_anew()?;
+        let players: Vec<PlayerId> = self.roster().players().map(Seat::id).collect();
+        for player in players {
+            self.call("on_join", |game, state, ctx| game.on_join(state, player, ctx))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_human(&self, player: PlayerId) -> bool {
+        self.roster().seat(player).is_some_and(|seat| seat.kind() == SeatKind::Human)
+    }
+}

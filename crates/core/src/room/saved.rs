@@ -1,0 +1,51 @@
+//! A room as plain data: written down whole, and gone on with elsewhere or later.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Room;
+use crate::commit::Head;
+use crate::{Charter, Game, Time};
+
+/// Everything that a room is, ready for any serde format.
+///
+/// Holds secrets: the state, the random stream and the digests of tokens.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SavedRoom<G: Game> {
+    options: G::Options,
+    players_max: u16,
+    created_at: Time,
+    head: Head<G>,
+}
+
+impl<G: Game> Room<G> {
+    /// The room as it stands, commits that are not yet published included.
+    pub fn save(&self) -> SavedRoom<G> {
+        SavedRoom {
+            options: self.charter.options.clone(),
+            players_max: self.charter.rules.players_max,
+            created_at: self.charter.created_at,
+            head: self.head.clone(),
+        }
+    }
+
+    /// Goes on with a saved room. Its bots are asked anew.
+    pub fn restore(game: Arc<G>, saved: SavedRoom<G>) -> Self {
+        let SavedRoom { options, players_max, created_at, head } = saved;
+        let mut rules = game.rules(&options);
+        rules.players_max = players_max;
+        let charter = Arc::new(Charter { options, rules, created_at });
+        let mut room = Self::assemble(game, charter, head);
+        room.bots.follow_roster(&room.game, &room.head.snapshot, room.head.clock);
+        room
+    }
+}
+
+impl<G: Game> fmt::Debug for SavedRoom<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SavedRoom").field("head", &self.head).finish_non_exhaustive()
+    }
+}
