@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Failure, Game, GameError, PlayerId, Scalar};
+use crate::{Digest, Failure, GameError, PlayerId, Scalar};
 
 /// A wish that the room decides on. The player in it is the one who asks.
 ///
-/// Data, so that a log of commands with their times replays a room.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub enum Command<G: Game> {
+/// Actions in the game are of the game's own type and go by [`Room::act`](crate::Room::act).
+/// Both are data, so that a log of them with their times replays a room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
     /// Someone new sits down, with a connection.
     Join(Join),
     /// A player with a seat has a connection again.
@@ -21,15 +21,6 @@ pub enum Command<G: Game> {
     Disconnect(PlayerId),
     /// A player gives up its seat. Cannot be refused.
     Leave(PlayerId),
-    /// A player or a bot acts in the game.
-    Action {
-        /// Who acts.
-        player: PlayerId,
-        /// What it does.
-        action: G::Action,
-        /// The version a bot decided on; the action is refused when the state has moved on.
-        seen: Option<u64>,
-    },
     /// A player says whether it is ready.
     SetReady(PlayerId, bool),
     /// A player becomes a spectator, or a spectator a player.

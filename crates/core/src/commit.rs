@@ -10,7 +10,9 @@ use crate::deadline::Timers;
 use crate::random::RandomStream;
 use crate::room::Fact;
 use crate::roster::Seat;
-use crate::{Audience, ChatLine, CloseReason, Game, GameError, PlayerId, Snapshot, Time, ViewKey};
+use crate::{
+    Audience, ChatLine, CloseReason, Digest, Game, GameError, PlayerId, Snapshot, Time, ViewKey,
+};
 
 /// A change that was decided and is not yet shown to anyone.
 ///
@@ -28,6 +30,8 @@ pub struct Commit<G: Game> {
     pub views: Vec<(ViewKey, G::View)>,
     /// Whether every viewer must get the state, also one whose view is as before.
     pub whole_state: bool,
+    /// The digests of the tokens that no longer hold a seat, while the room goes on.
+    pub departed: Vec<Digest>,
     /// The player whom the command gave a seat.
     pub seated: Option<PlayerId>,
     /// Why the game's part in something that could not be refused was dropped.

@@ -7,9 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Room;
-use crate::{
-    Bot, Command, Commit, Effort, Game, GameRng, Phase, PlayerId, Refusal, Snapshot, Time, Viewer,
-};
+use crate::{Bot, Commit, Effort, Game, GameRng, Phase, PlayerId, Refusal, Snapshot, Time, Viewer};
 
 /// The bots of a room and what each is up to.
 pub(super) struct Bots<G: Game>(Vec<Desk<G>>);
@@ -165,9 +163,7 @@ impl<G: Game> Room<G> {
         let is_stale = seen != self.head.snapshot.version;
         self.bots.set_mood(bot, if is_stale { Mood::Thinking(now) } else { Mood::Resting });
         match action {
-            Some(action) => {
-                self.apply(now, Command::Action { player: bot, action, seen: Some(seen) }).map(Some)
-            }
+            Some(action) => self.act(now, bot, action, Some(seen)).map(Some),
             None => Ok(None),
         }
     }

@@ -10,8 +10,8 @@ use super::facts;
 use crate::commit::{Books, Head};
 use crate::ctx::Effects;
 use crate::{
-    Audience, Charter, Commit, Ctx, Failure, Fault, Game, GameError, Phase, PlayerId, Refusal,
-    RoomEvent, Roster, Seat, Settings, Snapshot, Time, ViewKey,
+    Audience, Charter, Commit, Ctx, Digest, Failure, Fault, Game, GameError, Phase, PlayerId,
+    Refusal, RoomEvent, Roster, Seat, Settings, Snapshot, Time, ViewKey,
 };
 
 pub(super) struct Draft<'a, G: Game> {
@@ -32,6 +32,7 @@ pub(super) struct Draft<'a, G: Game> {
     room_events: Vec<RoomEvent<G>>,
     game_events: Vec<(Audience, G::Event)>,
     whole_state: bool,
+    pub(super) departed: Vec<Digest>,
     pub(super) seated: Option<PlayerId>,
 }
 
@@ -58,6 +59,7 @@ impl<'a, G: Game> Draft<'a, G> {
             room_events: Vec::new(),
             game_events: Vec::new(),
             whole_state: false,
+            departed: Vec::new(),
             seated: None,
         }
     }
@@ -223,6 +225,7 @@ impl<'a, G: Game> Draft<'a, G> {
             game_events: self.game_events,
             views,
             whole_state: self.whole_state,
+            departed: self.departed,
             seated: self.seated,
             failure: None,
             fact: None,

@@ -40,7 +40,7 @@ pub(crate) enum Fact {
 
 impl Fact {
     /// The fact that a command reports, if it is one that cannot be refused by the game.
-    pub(super) fn of<G: Game>(command: &Command<G>) -> Option<Self> {
+    pub(super) fn of(command: &Command) -> Option<Self> {
         match *command {
             Command::Reconnect(player) => Some(Self::Reconnect(player)),
             Command::Disconnect(player) => Some(Self::Disconnect(player)),
@@ -49,7 +49,6 @@ impl Fact {
             Command::RemoveBot { by, bot } => Some(Self::RemoveBot { by, bot }),
             Command::Close(reason) => Some(Self::Close(reason)),
             Command::Join(_)
-            | Command::Action { .. }
             | Command::SetReady(..)
             | Command::SetSpectator(..)
             | Command::Chat(..)

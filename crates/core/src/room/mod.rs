@@ -145,11 +145,25 @@ impl<G: Game> Room<G> {
     ///
     /// Let [`advance`](Self::advance) fire what was due before `now` first. Nobody sees the outcome
     /// before [`publish`](Self::publish).
-    pub fn apply(&mut self, now: Time, command: Command<G>) -> Result<Commit<G>, Refusal> {
+    pub fn apply(&mut self, now: Time, command: Command) -> Result<Commit<G>, Refusal> {
         match Fact::of(&command) {
             Some(fact) => self.settle(now, fact),
             None => self.transact(now, |draft| draft.decide(command)),
         }
+    }
+
+    /// Lets `player`, human or bot, act in the game. Otherwise the same as [`apply`](Self::apply).
+    ///
+    /// `seen` is the version that a bot decided on: the action is refused when the state has
+    /// moved on since.
+    pub fn act(
+        &mut self,
+        now: Time,
+        player: PlayerId,
+        action: G::Action,
+        seen: Option<u64>,
+    ) -> Result<Commit<G>, Refusal> {
+        self.transact(now, |draft| draft.act(player, action, seen))
     }
 
     /// Fires the earliest deadline that is due at `now`, at its own time. `None` when none is.

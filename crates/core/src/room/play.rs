@@ -10,10 +10,9 @@ use crate::{
 
 impl<G: Game> Draft<'_, G> {
     /// Decides on a command that may be refused.
-    pub(super) fn decide(&mut self, command: Command<G>) -> Result<(), Refusal> {
+    pub(super) fn decide(&mut self, command: Command) -> Result<(), Refusal> {
         match command {
             Command::Join(join) => self.join(join),
-            Command::Action { player, action, seen } => self.act(player, action, seen),
             Command::SetReady(player, ready) => self.set_ready(player, ready),
             Command::SetSpectator(player, watch) => self.set_spectator(player, watch),
             Command::Chat(player, text) => self.chat(player, text),
@@ -31,7 +30,7 @@ impl<G: Game> Draft<'_, G> {
         }
     }
 
-    fn act(
+    pub(super) fn act(
         &mut self,
         player: PlayerId,
         action: G::Action,

@@ -139,6 +139,7 @@ impl<G: Game> Draft<'_, G> {
         let seat = self.seat(player)?;
         // One who has forfeited has left the game already.
         let plays = !seat.spectator && !seat.forfeited;
+        self.departed.extend(seat.token);
         self.roster_mut().remove(player);
         self.tell(RoomEvent::Left(player, reason));
         if plays {
