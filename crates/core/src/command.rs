@@ -95,6 +95,7 @@ pub struct SettingsChanges {
     /// Whether the room is unlisted.
     pub private: Option<bool>,
     /// The new password, or that there is none any more.
+    #[serde(with = "change_to_option")]
     pub password: Option<Option<Digest>>,
     /// The new metadata, whole.
     pub metadata: Option<BTreeMap<String, Scalar>>,
@@ -184,4 +185,42 @@ pub enum Refusal {
     /// A callback broke down. It may work another time.
     #[error("a callback failed")]
     Failed(Failure),
+}
+
+/// A change to something that may be absent, as nothing or a list of one: plain nested options
+/// both look like nothing in JSON and MessagePack, and "none any more" would read as "leave it".
+mod change_to_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        change: &Option<Option<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        change.as_ref().map(|value| (value,)).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        let change: Option<(Option<T>,)> = Deserialize::deserialize(deserializer)?;
+        Ok(change.map(|(value,)| value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn password_taken_away_and_password_left_alone_stay_two_things_in_a_log() {
+        for password in [None, Some(None), Some(Some(Digest([4; 32])))] {
+            let changes = SettingsChanges { password, ..SettingsChanges::default() };
+
+            let json = serde_json::to_string(&changes).unwrap();
+            assert_eq!(serde_json::from_str::<SettingsChanges>(&json).unwrap().password, password);
+            let packed = rmp_serde::to_vec_named(&changes).unwrap();
+            let read: SettingsChanges = rmp_serde::from_slice(&packed).unwrap();
+            assert_eq!(read.password, password);
+        }
+    }
 }

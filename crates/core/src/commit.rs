@@ -46,6 +46,18 @@ impl<G: Game> Commit<G> {
         &self.after.snapshot
     }
 
+    /// Whether who sits in the room, or in what role or connection, has changed.
+    pub fn changes_roster(&self) -> bool {
+        !Arc::ptr_eq(&self.before.snapshot.roster, &self.after.snapshot.roster)
+    }
+
+    /// Whether anything has changed that a listing of rooms shows.
+    pub fn changes_listing(&self) -> bool {
+        self.changes_roster()
+            || self.before.snapshot.phase != self.after.snapshot.phase
+            || !Arc::ptr_eq(&self.before.snapshot.settings, &self.after.snapshot.settings)
+    }
+
     /// Why the room has ended, if it has.
     pub fn closed(&self) -> Option<CloseReason> {
         self.after.books.closed

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How a room of a game is run.
 ///
 /// [`Rules::seats`] is ready to use; change a field to change your mind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rules {
     /// Players needed to start, bots included.
@@ -53,7 +55,7 @@ impl Rules {
 }
 
 /// What makes a game begin. Whatever it is, every seat must be connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartRule {
     /// By itself, when every seat is taken.
     WhenFull,
@@ -64,7 +66,7 @@ pub enum StartRule {
 }
 
 /// What follows when a player is not back within the grace period.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterGrace {
     /// The player leaves, as by its own wish but with reason `timeout`.
     Remove,

@@ -50,7 +50,8 @@ pub struct Settings {
 }
 
 /// What about a room never changes.
-#[derive(Debug)]
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Charter<G: Game> {
     /// What the creator chose.
     pub options: G::Options,
@@ -107,6 +108,16 @@ impl<G: Game> Snapshot<G> {
     }
 }
 
+impl<G: Game> Clone for Charter<G> {
+    fn clone(&self) -> Self {
+        Self {
+            options: self.options.clone(),
+            rules: self.rules.clone(),
+            created_at: self.created_at,
+        }
+    }
+}
+
 impl<G: Game> Clone for Snapshot<G> {
     /// Shares everything with the original.
     fn clone(&self) -> Self {
@@ -121,6 +132,12 @@ impl<G: Game> Clone for Snapshot<G> {
 }
 
 // Written by hand: the derived ones would show the state, secrets included, and ask `G: Debug`.
+
+impl<G: Game> std::fmt::Debug for Charter<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Charter").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
 
 impl<G: Game> std::fmt::Debug for Snapshot<G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Room;
+use super::draft::guarded;
 use crate::{Bot, Commit, Effort, Game, GameRng, Phase, PlayerId, Refusal, Snapshot, Time, Viewer};
 
 /// The bots of a room and what each is up to.
@@ -16,6 +18,8 @@ struct Desk<G: Game> {
     player: PlayerId,
     level: Arc<str>,
     mind: Arc<dyn Bot<G>>,
+    thinking_time: Duration,
+    effort: Effort,
     mood: Mood,
 }
 
@@ -33,6 +37,7 @@ enum Mood {
 pub struct BotTurn<G: Game> {
     game: Arc<G>,
     mind: Arc<dyn Bot<G>>,
+    effort: Effort,
     player: PlayerId,
     snapshot: Arc<Snapshot<G>>,
     rng: GameRng,
@@ -51,12 +56,12 @@ impl<G: Game> BotTurn<G> {
 
     /// What the decision costs.
     pub fn effort(&self) -> Effort {
-        self.mind.effort()
+        self.effort
     }
 
     /// Asks the bot. A bot or a view that panics decides nothing.
     pub fn decide(mut self) -> Option<G::Action> {
-        super::draft::guarded(|| {
+        guarded(|| {
             let view = self.game.view(&self.snapshot.state, Viewer::Player(self.player));
             Ok(self.mind.decide(&view, self.player, &mut self.rng))
         })
@@ -81,9 +86,10 @@ impl<G: Game> Bots<G> {
             desk.mood = match desk.mood {
                 _ if after.phase != Phase::Playing => Mood::Resting,
                 Mood::Resting if after.version != before.version => {
-                    Mood::Thinking(now + desk.mind.thinking_time())
+                    Mood::Thinking(now + desk.thinking_time)
                 }
-                Mood::Asked(version) if version != after.version => Mood::Thinking(now),
+                // One that is deciding is asked again when its answer turns out to be stale, so
+                // that a slow bot in a fast game never has two decisions to make.
                 mood => mood,
             };
         }
@@ -97,13 +103,23 @@ impl<G: Game> Bots<G> {
             if self.0.iter().any(|desk| desk.player == seat.id) {
                 continue;
             }
-            let Some(mind) = game.bot(level) else { continue };
+            // All that the bot is asked beside decisions it is asked here: later, in the middle of
+            // publishing, there is nothing left that could be refused.
+            let Ok(Some((mind, thinking_time, effort))) = guarded(|| {
+                Ok(game.bot(level).map(|mind| {
+                    let (thinking_time, effort) = (mind.thinking_time(), mind.effort());
+                    (mind, thinking_time, effort)
+                }))
+            }) else {
+                continue;
+            };
             // One that comes in during play, as a stand-in does, has a state to think about.
             let mood = match snapshot.phase {
-                Phase::Playing => Mood::Thinking(now + mind.thinking_time()),
+                Phase::Playing => Mood::Thinking(now + thinking_time),
                 Phase::Lobby | Phase::Finished => Mood::Resting,
             };
-            self.0.push(Desk { player: seat.id, level: Arc::clone(level), mind, mood });
+            let (player, level) = (seat.id, Arc::clone(level));
+            self.0.push(Desk { player, level, mind, thinking_time, effort, mood });
         }
     }
 
@@ -117,8 +133,22 @@ impl<G: Game> Bots<G> {
             .min()
     }
 
-    fn set_mood(&mut self, player: PlayerId, mood: Mood) {
-        if let Some(desk) = self.0.iter_mut().find(|desk| desk.player == player) {
+    /// Lets every bot that waits think once more, for what it waited for will not come.
+    pub(super) fn think_again(&mut self, now: Time) {
+        for desk in &mut self.0 {
+            if desk.mood == Mood::Resting {
+                desk.mood = Mood::Thinking(now + desk.thinking_time);
+            }
+        }
+    }
+
+    /// Takes note that `player` has answered what it was asked about version `seen`. An answer to
+    /// an older question changes nothing.
+    fn answered(&mut self, player: PlayerId, seen: u64, mood: Mood) {
+        let asked = Mood::Asked(seen);
+        if let Some(desk) =
+            self.0.iter_mut().find(|desk| desk.player == player && desk.mood == asked)
+        {
             desk.mood = mood;
         }
     }
@@ -127,9 +157,10 @@ impl<G: Game> Bots<G> {
 impl<G: Game> Room<G> {
     /// The decisions that bots are to make at `now`, on the published state.
     ///
-    /// Make each without holding on to the room, then bring it by [`answer`](Self::answer).
+    /// Make each without holding on to the room, then bring it by [`answer`](Self::answer), also
+    /// when it is to wait: until then the bot is not asked again.
     pub fn due_bots(&mut self, now: Time) -> Vec<BotTurn<G>> {
-        if self.bots.wake_at().is_none_or(|at| at > now) {
+        if self.closed().is_some() || self.bots.wake_at().is_none_or(|at| at > now) {
             return Vec::new();
         }
         let snapshot = self.published.load_full();
@@ -140,6 +171,7 @@ impl<G: Game> Room<G> {
                 turns.push(BotTurn {
                     game: Arc::clone(&self.game),
                     mind: Arc::clone(&desk.mind),
+                    effort: desk.effort,
                     player: desk.player,
                     snapshot: Arc::clone(&snapshot),
                     rng: self.head.books.random.for_bot(desk.player, snapshot.version),
@@ -160,8 +192,10 @@ impl<G: Game> Room<G> {
         seen: u64,
         action: Option<G::Action>,
     ) -> Result<Option<Commit<G>>, Refusal> {
-        let is_stale = seen != self.head.snapshot.version;
-        self.bots.set_mood(bot, if is_stale { Mood::Thinking(now) } else { Mood::Resting });
+        // Bots go by what is published: a change that is not wakes them when it is.
+        let published = self.published.load_full();
+        let is_behind = published.phase == Phase::Playing && published.version != seen;
+        self.bots.answered(bot, seen, if is_behind { Mood::Thinking(now) } else { Mood::Resting });
         match action {
             Some(action) => self.act(now, bot, action, Some(seen)).map(Some),
             None => Ok(None),

@@ -152,6 +152,11 @@ impl<'a, G: Game> Draft<'a, G> {
         Ok(())
     }
 
+    /// Whether the game has a bot of this level.
+    pub(super) fn has_bot(&self, level: &str) -> Result<bool, Refusal> {
+        guarded(|| Ok(self.game.bot(level).is_some())).map_err(|fault| refusal("bot", fault))
+    }
+
     /// Replaces the state by a new one from the game's `setup`.
     pub(super) fn set_up_anew(&mut self) -> Result<(), Refusal> {
         self.state = None;
@@ -193,8 +198,11 @@ impl<'a, G: Game> Draft<'a, G> {
         let before = self.head;
         let state_moved = self.state.is_some() || self.phase != before.snapshot.phase;
         let changed = state_moved || self.roster.is_some() || self.settings.is_some();
-        let rescheduled = changed && (self.roster.is_some() || self.phase != before.snapshot.phase)
-            || self.books.is_some();
+        let failures = if state_moved && self.with_game { 0 } else { before.failures };
+        let rescheduled = self.roster.is_some()
+            || self.phase != before.snapshot.phase
+            || self.books.is_some()
+            || failures != before.failures;
 
         let snapshot = if changed {
             Arc::new(Snapshot {
@@ -211,7 +219,6 @@ impl<'a, G: Game> Draft<'a, G> {
         };
         let books = self.books.map_or_else(|| Arc::clone(&before.books), Arc::new);
         let views = if state_moved { views(self.game, &snapshot)? } else { Vec::new() };
-        let failures = if state_moved && self.with_game { 0 } else { before.failures };
         let wake_at = if rescheduled {
             facts::wake_at(self.charter, &snapshot, &books, self.now, failures)
         } else {

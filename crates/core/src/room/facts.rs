@@ -164,7 +164,11 @@ impl<G: Game> Draft<'_, G> {
                 });
                 self.call("on_forfeit", |game, state, ctx| game.on_forfeit(state, player, ctx))
             }
-            AfterGrace::StandIn { level } if self.game.bot(level).is_some() => {
+            AfterGrace::StandIn { level } => {
+                // Nobody can sit in without the game, or when it lacks the level that it names.
+                if !self.with_game || !self.has_bot(level)? {
+                    return self.leave(player, LeaveReason::Timeout);
+                }
                 self.roster_mut().change(player, |seat| {
                     seat.grace_until = None;
                     seat.bot = Some(level.as_ref().into());
@@ -172,8 +176,6 @@ impl<G: Game> Draft<'_, G> {
                 self.tell_seat(player, RoomEvent::Replaced);
                 Ok(())
             }
-            // The game names a level that it does not have.
-            AfterGrace::StandIn { .. } => self.leave(player, LeaveReason::Timeout),
         }
     }
 

@@ -70,7 +70,7 @@ impl<G: Game> Draft<'_, G> {
             (Some(level), Some(_)) => level,
             (None, Some(first)) => first,
         };
-        if self.game.bot(level).is_none() {
+        if !self.has_bot(level)? {
             return Err(Refusal::UnknownBotLevel { known });
         }
         self.check_place(false)?;

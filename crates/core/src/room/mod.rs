@@ -192,8 +192,11 @@ impl<G: Game> Room<G> {
 
     /// Undoes `commit`, the newest that is not published, as if it had never been.
     pub fn put_back(&mut self, commit: Commit<G>) {
-        debug_assert!(Arc::ptr_eq(&self.head.snapshot, &commit.after.snapshot), "newest first");
-        self.head = commit.before;
+        self.undo(commit);
+        // A bot whose action this was will not see its outcome.
+        if self.published.load().phase == Phase::Playing {
+            self.bots.think_again(self.head.clock);
+        }
     }
 
     /// Undoes `commit`, whose events or views could not be encoded, and does again without the
@@ -204,7 +207,8 @@ impl<G: Game> Room<G> {
         error: String,
     ) -> Result<Commit<G>, Refusal> {
         let (fact, now) = (commit.fact, commit.after.clock);
-        self.put_back(commit);
+        // A bot whose action this was would only decide on the same again: it rests.
+        self.undo(commit);
         let failure = Failure { callback: "serialize", fault: Fault::NotEncodable(error) };
         match fact {
             Some(fact) => self.settle_without_game(now, fact, failure),
@@ -243,6 +247,11 @@ impl<G: Game> Room<G> {
         self.head.snapshot.roster.seat_by_token(token)
     }
 
+    /// The digests of the tokens that hold a seat.
+    pub fn tokens(&self) -> impl Iterator<Item = Digest> {
+        self.head.snapshot.roster.seats().filter_map(|seat| seat.token)
+    }
+
     /// What `viewer` sees of `snapshot`, or how the game's `view` broke down.
     pub fn look(&self, snapshot: &Snapshot<G>, viewer: Viewer) -> Result<G::View, Failure> {
         draft::guarded(|| Ok(self.game.view(&snapshot.state, viewer)))
@@ -252,12 +261,20 @@ impl<G: Game> Room<G> {
     /// When the room next wants to be called: for [`advance`](Self::advance) or
     /// [`due_bots`](Self::due_bots).
     pub fn wake_at(&self) -> Option<Time> {
-        [self.head.wake_at, self.bots.wake_at()].into_iter().flatten().min()
+        match self.closed() {
+            Some(_) => None,
+            None => [self.head.wake_at, self.bots.wake_at()].into_iter().flatten().min(),
+        }
     }
 
     /// Why the room has ended, if it has.
     pub fn closed(&self) -> Option<CloseReason> {
         self.head.books.closed
+    }
+
+    fn undo(&mut self, commit: Commit<G>) {
+        debug_assert!(Arc::ptr_eq(&self.head.snapshot, &commit.after.snapshot), "newest first");
+        self.head = commit.before;
     }
 
     /// Lets `decide` work on a draft and takes the result over as the new head.

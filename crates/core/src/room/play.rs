@@ -45,8 +45,12 @@ impl<G: Game> Draft<'_, G> {
             Phase::Lobby => return Err(Refusal::NotStarted),
             Phase::Finished => return Err(Refusal::Over),
         }
-        if seen.is_some_and(|version| version != self.version()) {
-            return Err(Refusal::Stale);
+        if let Some(version) = seen {
+            // The version alone does not tell when a stand-in's player came back: the game may have
+            // failed to hear of it.
+            if version != self.version() || seat.bot.is_none() {
+                return Err(Refusal::Stale);
+            }
         }
         self.call("on_action", |game, state, ctx| game.on_action(state, player, action, ctx))
     }
@@ -117,7 +121,10 @@ impl<G: Game> Draft<'_, G> {
             self.roster().players().filter(|seat| seat.ready).map(Seat::id).collect();
         for player in were_ready {
             self.roster_mut().change(player, |seat| seat.ready = false);
-            self.tell(RoomEvent::Ready(player, false));
+            // A bot is ready all the same.
+            if !self.seat(player)?.is_ready() {
+                self.tell(RoomEvent::Ready(player, false));
+            }
         }
         let forfeited: Vec<PlayerId> =
             self.roster().players().filter(|seat| seat.forfeited).map(Seat::id).collect();

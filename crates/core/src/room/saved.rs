@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Room;
 use crate::commit::Head;
-use crate::{Charter, Game, Time};
+use crate::{Charter, Game};
 
 /// Everything that a room is, ready for any serde format.
 ///
@@ -15,30 +15,20 @@ use crate::{Charter, Game, Time};
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SavedRoom<G: Game> {
-    options: G::Options,
-    players_max: u16,
-    created_at: Time,
+    charter: Charter<G>,
     head: Head<G>,
 }
 
 impl<G: Game> Room<G> {
     /// The room as it stands, commits that are not yet published included.
     pub fn save(&self) -> SavedRoom<G> {
-        SavedRoom {
-            options: self.charter.options.clone(),
-            players_max: self.charter.rules.players_max,
-            created_at: self.charter.created_at,
-            head: self.head.clone(),
-        }
+        SavedRoom { charter: Charter::clone(&self.charter), head: self.head.clone() }
     }
 
-    /// Goes on with a saved room. Its bots are asked anew.
+    /// Goes on with a saved room, by the rules it was made with. Its bots are asked anew.
     pub fn restore(game: Arc<G>, saved: SavedRoom<G>) -> Self {
-        let SavedRoom { options, players_max, created_at, head } = saved;
-        let mut rules = game.rules(&options);
-        rules.players_max = players_max;
-        let charter = Arc::new(Charter { options, rules, created_at });
-        let mut room = Self::assemble(game, charter, head);
+        let SavedRoom { charter, head } = saved;
+        let mut room = Self::assemble(game, Arc::new(charter), head);
         room.bots.follow_roster(&room.game, &room.head.snapshot, room.head.clock);
         room
     }

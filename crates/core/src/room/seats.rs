@@ -112,6 +112,9 @@ impl<G: Game> Draft<'_, G> {
 
     pub(super) fn reconnect(&mut self, player: PlayerId) -> Result<(), Refusal> {
         let seat = self.seat(player)?;
+        if seat.token.is_none() {
+            return Err(Refusal::NoSuchPlayer);
+        }
         if seat.connected {
             return Ok(());
         }
@@ -161,6 +164,7 @@ impl<G: Game> Draft<'_, G> {
             Phase::Finished => return Err(Refusal::Over),
         }
         self.check_place(watch)?;
+        let plays = !self.seat(player)?.forfeited;
         self.roster_mut().change(player, |seat| {
             seat.spectator = watch;
             seat.ready = false;
@@ -168,10 +172,12 @@ impl<G: Game> Draft<'_, G> {
         });
         // Roster events are upserts: the same event that brought the seat changes it.
         self.tell_seat(player, RoomEvent::Joined);
-        if watch {
+        if !watch {
+            self.call("on_join", |game, state, ctx| game.on_join(state, player, ctx))
+        } else if plays {
             self.call("on_leave", |game, state, ctx| game.on_leave(state, player, ctx))
         } else {
-            self.call("on_join", |game, state, ctx| game.on_join(state, player, ctx))
+            Ok(())
         }
     }
 

@@ -1,0 +1,58 @@
+//! How much a gateway holds, and how fast it lets clients ask.
+
+use std::time::Duration;
+
+use parlor_protocol::limits::{FrameLimits, MESSAGE_BYTES_MAX, NESTING_MAX};
+
+use crate::outbox::OutboxLimits;
+
+/// The bounds of a gateway.
+///
+/// [`GatewayConfig::default`] suits a small public server. Change a field to change your mind;
+/// nothing here is read again after the gateway has started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GatewayConfig {
+    /// Rooms at once. Defaults to 100 000; one more is refused with `SERVER_FULL`. An empty room
+    /// of a small game takes about 4 KiB.
+    pub rooms_max: usize,
+    /// What one frame from a client may hold. Told to clients in `welcome`.
+    pub frame: FrameLimits,
+    /// Requests a second that a connection may send for long. Defaults to 60.
+    pub requests_per_second: u32,
+    /// Requests that a connection may send at once after a silence. Defaults to 120.
+    pub requests_burst: u32,
+    /// What may wait to be written to one client before it is closed as too slow.
+    pub outbox: OutboxLimits,
+    /// Silence after which the transport pings, as told in `welcome`. Defaults to 20 s.
+    pub heartbeat: Duration,
+    /// How long a connection may be in no room and ask nothing. Defaults to 2 min.
+    pub unattached_idle_max: Duration,
+    /// How long a session token is found in the store after it was last used. Defaults to 2 h.
+    /// A seat in a room of this node is found for as long as it lives.
+    pub session_ttl: Duration,
+    /// How often at most subscribers hear of changed rooms. Defaults to 250 ms.
+    pub room_list_interval: Duration,
+    /// Decisions of searching bots at once. Defaults to 2; each takes a thread while it runs.
+    pub searching_bots_max: usize,
+    /// Tasks among which rooms with deadlines are shared out. Defaults to the number of cores.
+    pub driver_shards: usize,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            rooms_max: 100_000,
+            frame: FrameLimits { message_bytes_max: MESSAGE_BYTES_MAX, nesting_max: NESTING_MAX },
+            requests_per_second: 60,
+            requests_burst: 120,
+            outbox: OutboxLimits::default(),
+            heartbeat: Duration::from_secs(20),
+            unattached_idle_max: Duration::from_secs(120),
+            session_ttl: Duration::from_secs(2 * 60 * 60),
+            room_list_interval: Duration::from_millis(250),
+            searching_bots_max: 2,
+            driver_shards: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}

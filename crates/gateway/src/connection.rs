@@ -1,0 +1,266 @@
+//! One socket: from its frames to requests, how fast they may come, and what it is attached to.
+//!
+//! A [`Connection`] knows no transport. Whoever has the socket hands over each frame and writes
+//! what the outbox holds. Requests run strictly one after another. Those that touch nothing but
+//! rooms are done when [`Connection::handle`] returns; those that ask a store go on as a future.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_core::Time;
+use parlor_protocol::{
+    Answered, CloseCode, Codec, Envelope, ErrorCode, ErrorDetail, EventType, FrameKind,
+    PROTOCOL_VERSION, Request, RequestError, Unreadable, Welcome, WelcomeLimits, read_frame,
+};
+
+use crate::encode::{Answering, Link};
+use crate::feed::Hold;
+use crate::gateway::Gateway;
+use crate::handlers::{self, Slow};
+use crate::outbox::Outbox;
+use crate::rate::{Bucket, Strikes};
+use crate::room::{AfterRequest, AnyRoom, SeatRequest, not_in_room};
+use crate::secrets;
+use crate::shared::Shared;
+
+/// A client's connection. Dropping it means that the socket is lost.
+pub struct Connection {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) link: Link,
+    /// Unlike the name that the client is told, this is for the gateway's own maps.
+    pub(crate) number: u64,
+    pub(crate) seat: Option<Attached>,
+    /// Games whose rooms it wants to hear of.
+    pub(crate) subscriptions: BTreeSet<&'static str>,
+    /// Boxed, as they are for those that ask: most connections mostly listen.
+    pace: Box<Pace>,
+}
+
+/// The seat that a connection is attached to.
+pub(crate) struct Attached {
+    pub(crate) room: Arc<dyn AnyRoom>,
+    pub(crate) hold: Hold,
+}
+
+/// How far a frame is handled.
+pub enum Handled<'a> {
+    /// Wholly.
+    Done,
+    /// It goes on for a while. The next frame must wait for the future's end; what is pushed
+    /// meanwhile need not. The future may be dropped when the socket is lost.
+    Pending(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
+}
+
+struct Pace {
+    requests: Bucket,
+    unreadable: Strikes,
+    refused: Strikes,
+}
+
+impl Connection {
+    pub(crate) fn open(gateway: Arc<Gateway>, codec: Codec) -> Self {
+        let shared = &gateway.shared;
+        let (config, now) = (&shared.config, shared.clock.now());
+        let link = Link { outbox: Outbox::new(config.outbox), codec };
+        let number = shared.next_number();
+        shared.connections.insert(number, link.clone());
+
+        link.tell(
+            EventType::Welcome,
+            &Welcome {
+                protocol: PROTOCOL_VERSION,
+                server: SERVER.into(),
+                connection_id: secrets::new_name(),
+                server_time: now.as_millis(),
+                heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
+                limits: WelcomeLimits {
+                    max_message_bytes: config.frame.message_bytes_max as u64,
+                    messages_per_second: config.requests_per_second,
+                },
+            },
+        );
+        let pace = Box::new(Pace {
+            requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
+            unreadable: Strikes::new(UNREADABLE_MAX, STRIKES_WINDOW),
+            refused: Strikes::new(RATE_REFUSALS_MAX, STRIKES_WINDOW),
+        });
+        Self { gateway, link, number, seat: None, subscriptions: BTreeSet::new(), pace }
+    }
+
+    /// What is to be written to the socket.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.link.outbox
+    }
+
+    /// The codec that the socket speaks.
+    pub fn codec(&self) -> Codec {
+        self.link.codec
+    }
+
+    /// How long the client may ask nothing before it is closed with 1000: for ever while it sits
+    /// in a room.
+    pub fn idle_max(&self) -> Option<Duration> {
+        match self.seat {
+            Some(_) => None,
+            None => Some(self.shared().config.unattached_idle_max),
+        }
+    }
+
+    /// Handles a frame. Every request in it gets exactly one response.
+    pub fn handle(&mut self, kind: FrameKind, frame: &[u8]) -> Handled<'_> {
+        match self.handle_from(0, kind, frame) {
+            None => Handled::Done,
+            Some(Waiting { slow, handled }) => {
+                // The frame's memory is the caller's; what is left of it must outlive the call.
+                let rest = frame.to_vec();
+                Handled::Pending(Box::pin(self.go_on(slow, handled, kind, rest)))
+            }
+        }
+    }
+
+    /// Handles the requests of a frame from number `first` on, until one has to wait for a store.
+    fn handle_from(&mut self, first: usize, kind: FrameKind, bytes: &[u8]) -> Option<Waiting> {
+        let now = self.shared().clock.now();
+        let frame = if kind == self.link.codec.frame_kind() {
+            read_frame(self.link.codec, bytes, &self.shared().config.frame)
+        } else {
+            Err(Unreadable::WrongFrameKind)
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.refuse_unreadable(error, now);
+                return None;
+            }
+        };
+        for (number, envelope) in frame.requests().enumerate().skip(first) {
+            let waiting = match envelope {
+                Ok(envelope) => self.handle_one(&envelope, now),
+                Err(error) => {
+                    self.refuse_unreadable(error, now);
+                    None
+                }
+            };
+            if let Some(slow) = waiting {
+                return Some(Waiting { slow, handled: number + 1 });
+            }
+        }
+        None
+    }
+
+    /// Does what had to wait, then the rest of the frame.
+    async fn go_on(&mut self, slow: Slow, handled: usize, kind: FrameKind, frame: Vec<u8>) {
+        let mut waiting = Some(Waiting { slow, handled });
+        while let Some(Waiting { slow, handled }) = waiting {
+            handlers::handle_slow(self, slow).await;
+            waiting = self.handle_from(handled, kind, &frame);
+        }
+    }
+
+    fn handle_one(&mut self, envelope: &Envelope<'_>, now: Time) -> Option<Slow> {
+        let answered = |request: Option<Answering>| match request {
+            Some(to) => Answered::Request(to.kind),
+            None => Answered::UnknownType(&envelope.kind),
+        };
+        let to = parlor_protocol::RequestType::from_wire(&envelope.kind)
+            .map(|kind| Answering { kind, id: envelope.id });
+
+        if let Err(wait) = self.pace.requests.take(now) {
+            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let error = ErrorDetail::rate_limited(wait);
+            self.link.refuse_as(answered(to), envelope.id, &error);
+            if self.pace.refused.strike(now) {
+                let code = CloseCode::RateLimited.as_u16();
+                self.link.outbox.close(code, "too many requests");
+            }
+            return None;
+        }
+
+        let error = match (Request::parse(envelope), to) {
+            (Ok(request), Some(to)) => return handlers::handle(self, request, to, now),
+            (Err(RequestError::Invalid(fields)), _) => ErrorDetail::validation_failed(&fields),
+            (Err(RequestError::UnknownType), _) | (Ok(_), None) => {
+                ErrorDetail::new(ErrorCode::UNKNOWN_TYPE, RequestError::UnknownType.to_string())
+            }
+        };
+        self.link.refuse_as(answered(to), envelope.id, &error);
+        None
+    }
+
+    fn refuse_unreadable(&mut self, error: Unreadable, now: Time) {
+        self.link.refuse_as(Answered::Unreadable, None, &error.into());
+        if self.pace.unreadable.strike(now) {
+            let code = CloseCode::TooManyUnreadable.as_u16();
+            self.link.outbox.close(code, "too many unreadable messages");
+        }
+    }
+
+    /// Lets the room of this connection's seat handle a request.
+    pub(crate) fn ask_room(&mut self, request: SeatRequest<'_>, to: Answering, now: Time) {
+        let Some(Attached { room, hold }) = &self.seat else {
+            self.link.refuse(to, &not_in_room());
+            return;
+        };
+        match room.handle(now, *hold, request, to, &self.link) {
+            AfterRequest::Attached => {}
+            AfterRequest::Unattached => self.seat = None,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.gateway.shared
+    }
+}
+
+/// The requests of a frame that were handled, the last of which has to wait.
+struct Waiting {
+    slow: Slow,
+    handled: usize,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let shared = Arc::clone(self.shared());
+        shared.connections.remove(&self.number);
+        for game in &self.subscriptions {
+            shared.listings.unsubscribe(game, self.number);
+        }
+        self.link.outbox.abandon();
+        if let Some(Attached { room, hold }) = self.seat.take() {
+            room.disconnect(shared.clock.now(), hold);
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("number", &self.number)
+            .field("codec", &self.link.codec)
+            .field("is_attached", &self.seat.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "Done",
+            Self::Pending(_) => "Pending(..)",
+        })
+    }
+}
+
+const SERVER: &str = concat!("parlor/", env!("CARGO_PKG_VERSION"));
+
+/// Unreadable messages within [`STRIKES_WINDOW`] that close a connection.
+const UNREADABLE_MAX: usize = 20;
+
+/// Refusals for asking too fast within [`STRIKES_WINDOW`] that close a connection.
+const RATE_REFUSALS_MAX: usize = 100;
+
+const STRIKES_WINDOW: Duration = Duration::from_secs(10);

@@ -1,0 +1,101 @@
+//! Messages to bytes: each encoded once, into memory that fits.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use parlor_protocol::{
+    Answered, Codec, EncodeError, ErrorDetail, EventFrame, EventType, RequestId, RequestType,
+    ResponseFrame, Seq,
+};
+use serde::Serialize;
+
+use crate::outbox::{Class, Message, Outbox};
+
+/// A socket's way out: where its messages wait, and how they are written.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) codec: Codec,
+}
+
+/// What a response answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answering {
+    pub(crate) kind: RequestType,
+    pub(crate) id: Option<RequestId>,
+}
+
+impl Link {
+    /// Queues an encoded message. A full outbox closes itself, and the session is resumable.
+    pub(crate) fn push(&self, payload: Arc<[u8]>, class: Class) {
+        let _closed_or_full = self.outbox.push(message(self.codec, payload, class));
+    }
+
+    /// Answers with `data`.
+    pub(crate) fn answer<T: Serialize>(&self, to: Answering, data: &T) -> Result<(), EncodeError> {
+        self.push(encode_answer(self.codec, to, data)?, Class::Reliable);
+        Ok(())
+    }
+
+    /// Answers that the room handled the request.
+    pub(crate) fn answer_seq(&self, to: Answering, seq: u64) {
+        self.answer(to, &Seq { seq }).expect("a number can be encoded");
+    }
+
+    /// Answers that the request was refused.
+    pub(crate) fn refuse(&self, to: Answering, error: &ErrorDetail) {
+        self.refuse_as(Answered::Request(to.kind), to.id, error);
+    }
+
+    /// The same for what is no request that the protocol knows.
+    pub(crate) fn refuse_as(&self, to: Answered<'_>, id: Option<RequestId>, error: &ErrorDetail) {
+        let frame = ResponseFrame::<()>::refusal(to, id, error);
+        let payload = encode(self.codec, &frame).expect("an error can be encoded");
+        self.push(payload, Class::Reliable);
+    }
+
+    /// Queues an event that belongs to no room.
+    pub(crate) fn tell<T: Serialize>(&self, kind: EventType, data: &T) {
+        let payload = encode_event(self.codec, kind, None, data).expect("our own data is plain");
+        self.push(payload, Class::Reliable);
+    }
+}
+
+pub(crate) fn encode_answer<T: Serialize>(
+    codec: Codec,
+    to: Answering,
+    data: &T,
+) -> Result<Arc<[u8]>, EncodeError> {
+    let frame = ResponseFrame { to: Answered::Request(to.kind), id: to.id, outcome: Ok(data) };
+    encode(codec, &frame)
+}
+
+pub(crate) fn encode_event<T: Serialize>(
+    codec: Codec,
+    kind: EventType,
+    seq: Option<u64>,
+    data: &T,
+) -> Result<Arc<[u8]>, EncodeError> {
+    encode(codec, &EventFrame { kind, seq, data })
+}
+
+pub(crate) fn message(codec: Codec, payload: Arc<[u8]>, class: Class) -> Message {
+    Message { payload, class, kind: codec.frame_kind() }
+}
+
+/// Encodes in memory that is used again and again, then takes exactly what is needed.
+fn encode(codec: Codec, message: &impl Serialize) -> Result<Arc<[u8]>, EncodeError> {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        codec.encode_into(message, scratch)?;
+        let payload = Arc::from(scratch.as_slice());
+        // One huge state must not stay in memory for every thread that met it.
+        scratch.shrink_to(SCRATCH_BYTES_KEPT);
+        Ok(payload)
+    })
+}
+
+const SCRATCH_BYTES_KEPT: usize = 256 * 1024;

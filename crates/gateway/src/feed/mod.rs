@@ -1,0 +1,170 @@
+//! What a room sends: numbers, encodings, and who receives them.
+//!
+//! A [`Feed`] belongs to one room and lives under its lock. It first *stages* a commit, which
+//! gives every message its number and its bytes and may fail, and once the commit is published
+//! *delivers* what was staged, which cannot. A message is encoded once for each codec in use
+//! and each audience, whoever receives it.
+
+mod member;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parlor_core::{Game, PlayerId, Roster, ViewKey, Viewer};
+use parlor_protocol::{CloseCode, Codec};
+
+use crate::encode::Link;
+
+pub(crate) use member::{Member, Members};
+use stage::{Payloads, Staged, To};
+
+/// The sending side of a room.
+pub(crate) struct Feed {
+    /// Names this history of numbers.
+    pub(crate) epoch: String,
+    /// The number of the last message. The first is 1.
+    seq: u64,
+    /// Sockets ever attached, to tell a stale one from its successor.
+    generations: u64,
+    members: Arc<Members>,
+    /// What was sent last of each view: a state that looks the same is not sent again.
+    sent: BTreeMap<ViewKey, Payloads>,
+    /// The messages of the commit that is about to be published. Empty in between.
+    staged: Vec<Staged>,
+}
+
+/// A socket's hold on a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) player: PlayerId,
+    /// Which of the sockets that ever held a seat of the room.
+    generation: u64,
+}
+
+impl Feed {
+    pub(crate) fn new(epoch: String) -> Self {
+        Self {
+            epoch,
+            seq: 0,
+            generations: 0,
+            members: Arc::default(),
+            sent: BTreeMap::new(),
+            staged: Vec::new(),
+        }
+    }
+
+    /// The number of the last message.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The sockets now attached, to wake them once the room's lock is released.
+    pub(crate) fn members(&self) -> Arc<Members> {
+        Arc::clone(&self.members)
+    }
+
+    /// Whether the socket still holds the seat.
+    pub(crate) fn holds(&self, hold: Hold) -> bool {
+        self.members.find(hold.player).is_some_and(|member| member.hold == hold)
+    }
+
+    /// Whether any socket holds the seat.
+    pub(crate) fn is_attached(&self, player: PlayerId) -> bool {
+        self.members.find(player).is_some()
+    }
+
+    /// Gives the seat to a socket. One that had it is closed as taken over.
+    pub(crate) fn attach(&mut self, player: PlayerId, viewer: Viewer, link: Link) -> Hold {
+        if let Some(former) = self.detach(player) {
+            former.close(CloseCode::TakenOver, "another connection took this session over");
+        }
+        self.generations += 1;
+        let hold = Hold { player, generation: self.generations };
+        Arc::make_mut(&mut self.members).add(Member { hold, viewer, link });
+        hold
+    }
+
+    /// Lets go of the seat's socket, which stays open.
+    pub(crate) fn detach(&mut self, player: PlayerId) -> Option<Member> {
+        self.members.find(player)?;
+        Arc::make_mut(&mut self.members).remove(player)
+    }
+
+    /// Closes every socket, because the room is closed.
+    pub(crate) fn close(&mut self) {
+        for member in std::mem::take(&mut self.members).iter() {
+            member.close(CloseCode::RoomClosed, "room closed");
+        }
+    }
+
+    /// Takes over from the roster who plays and who watches.
+    pub(crate) fn follow_roster(&mut self, roster: &Roster) {
+        let viewer_of = |member: &Member| roster.seat(member.hold.player).map(|seat| seat.viewer());
+        let is_current = |member: &Member| viewer_of(member).is_none_or(|v| v == member.viewer);
+        if self.members.iter().all(is_current) {
+            return;
+        }
+        for member in Arc::make_mut(&mut self.members).iter_mut() {
+            if let Some(viewer) = viewer_of(member) {
+                member.viewer = viewer;
+            }
+        }
+    }
+
+    /// Sends what was staged to everyone it is meant for, in order.
+    ///
+    /// Someone who was sent away hears of it and of nothing after it.
+    pub(crate) fn deliver<G: Game>(&mut self, game: &G) {
+        let members = Arc::clone(&self.members);
+        let mut staged = std::mem::take(&mut self.staged);
+        for message in &staged {
+            for member in members.iter() {
+                if !message.to.includes(game, member) {
+                    continue;
+                }
+                if let Some(payload) = message.payload(member.link.codec) {
+                    member.link.push(Arc::clone(payload), message.class());
+                }
+            }
+            self.follow(message);
+        }
+        staged.clear();
+        self.staged = staged;
+    }
+
+    /// What a delivered message changes here.
+    fn follow(&mut self, message: &Staged) {
+        self.seq = message.seq;
+        match message.to {
+            To::Everyone | To::Audience(_) => {}
+            To::Kicked(player) => {
+                if let Some(member) = self.detach(player) {
+                    member.close(CloseCode::Kicked, "kicked");
+                }
+            }
+            To::View(key) => {
+                // Views of those who are gone would pile up. Without a trace of what was sent, a
+                // state is merely sent once more.
+                if self.sent.len() > self.members.len() {
+                    self.sent.clear();
+                }
+                let sent = self.sent.entry(key).or_default();
+                for codec in Codec::ALL {
+                    if let Some(payload) = message.payload(codec) {
+                        sent[codec as usize] = Some(Arc::clone(payload));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed")
+            .field("seq", &self.seq)
+            .field("members", &self.members.len())
+            .finish_non_exhaustive()
+    }
+}

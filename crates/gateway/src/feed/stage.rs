@@ -1,0 +1,270 @@
+//! A commit's messages, numbered and encoded before anyone gets them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey};
+use parlor_protocol as wire;
+use parlor_protocol::{Codec, EncodeError, EventType, RoomCode, RoomInfo};
+use serde::Serialize;
+
+use super::{Feed, Member};
+use crate::encode::encode_event;
+use crate::outbox::Class;
+use crate::to_wire;
+
+/// A message with its number and its bytes.
+pub(super) struct Staged {
+    pub(super) seq: u64,
+    pub(super) to: To,
+    payloads: Payloads,
+}
+
+/// A message's bytes by codec; empty where no socket uses it.
+pub(super) type Payloads = [Option<Arc<[u8]>>; Codec::ALL.len()];
+
+/// Who gets a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum To {
+    /// Every socket.
+    Everyone,
+    /// Every socket, of which this player's is closed after it.
+    Kicked(PlayerId),
+    /// Whom the game named.
+    Audience(Audience),
+    /// Those who share this view.
+    View(ViewKey),
+}
+
+impl To {
+    pub(super) fn includes<G: Game>(self, game: &G, member: &Member) -> bool {
+        match self {
+            Self::Everyone | Self::Kicked(_) => true,
+            Self::Audience(audience) => audience.includes(member.hold.player, member.viewer),
+            Self::View(key) => game.view_key(member.viewer) == key,
+        }
+    }
+}
+
+impl Staged {
+    pub(super) fn payload(&self, codec: Codec) -> Option<&Arc<[u8]>> {
+        self.payloads[codec as usize].as_ref()
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match self.to {
+            To::View(_) => Class::State,
+            To::Everyone | To::Kicked(_) | To::Audience(_) => Class::Reliable,
+        }
+    }
+}
+
+impl Feed {
+    /// Numbers and encodes what `commit` has to tell, also for the codec of someone who is about to
+    /// be attached. On failure nothing is staged and no number is used.
+    ///
+    /// `info` says what a listing says of the room after the commit.
+    pub(crate) fn stage<G: Game>(
+        &mut self,
+        room: RoomCode,
+        commit: &Commit<G>,
+        joining: Option<Codec>,
+        info: impl FnOnce() -> RoomInfo,
+    ) -> Result<(), String> {
+        let codecs = Codec::ALL.map(|codec| {
+            joining == Some(codec) || self.members.iter().any(|member| member.link.codec == codec)
+        });
+        let mut stage = Stage { feed: self, codecs, seq: 0 };
+        stage.seq = stage.feed.seq;
+        // A game's `Serialize` is the game's code: it may panic.
+        let outcome = catch_unwind(AssertUnwindSafe(|| stage.commit(room, commit, info)));
+        let error = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "encoding panicked".to_owned(),
+        };
+        self.staged.clear();
+        Err(error)
+    }
+}
+
+/// A commit being staged.
+struct Stage<'a> {
+    feed: &'a mut Feed,
+    /// Which codecs are in use.
+    codecs: [bool; Codec::ALL.len()],
+    /// The last number given.
+    seq: u64,
+}
+
+impl Stage<'_> {
+    fn commit<G: Game>(
+        &mut self,
+        room: RoomCode,
+        commit: &Commit<G>,
+        info: impl FnOnce() -> RoomInfo,
+    ) -> Result<(), EncodeError> {
+        let mut info = Some(info);
+        for event in &commit.room_events {
+            self.room_event(room, event, &mut info)?;
+        }
+        for (audience, event) in &commit.game_events {
+            self.event(To::Audience(*audience), EventType::GameEvent, event)?;
+        }
+        if !commit.views.is_empty() {
+            self.state(commit)?;
+        }
+        Ok(())
+    }
+
+    fn room_event<G: Game>(
+        &mut self,
+        room: RoomCode,
+        event: &RoomEvent<G>,
+        info: &mut Option<impl FnOnce() -> RoomInfo>,
+    ) -> Result<(), EncodeError> {
+        let player_id = to_wire::player_id;
+        let all = To::Everyone;
+        match event {
+            RoomEvent::Joined(seat) => {
+                self.event(all, EventType::PlayerJoined, &to_wire::player(seat))
+            }
+            RoomEvent::Replaced(seat) => {
+                self.event(all, EventType::PlayerReplaced, &to_wire::player(seat))
+            }
+            RoomEvent::Left(player, reason) => {
+                let to = match reason {
+                    LeaveReason::Kicked => To::Kicked(*player),
+                    LeaveReason::Left | LeaveReason::Timeout | LeaveReason::Removed => all,
+                };
+                let (player_id, reason) = (player_id(*player), to_wire::leave_reason(*reason));
+                self.event(to, EventType::PlayerLeft, &wire::PlayerLeft { player_id, reason })
+            }
+            RoomEvent::Disconnected(player, until) => self.event(
+                all,
+                EventType::PlayerDisconnected,
+                &wire::PlayerDisconnected {
+                    player_id: player_id(*player),
+                    grace_until: to_wire::millis(*until),
+                },
+            ),
+            RoomEvent::Reconnected(player) => {
+                let player_id = player_id(*player);
+                let data = wire::PlayerReconnected { player_id };
+                self.event(all, EventType::PlayerReconnected, &data)
+            }
+            RoomEvent::Ready(player, ready) => {
+                let data = wire::PlayerReady { player_id: player_id(*player), ready: *ready };
+                self.event(all, EventType::PlayerReady, &data)
+            }
+            RoomEvent::HostChanged(host) => {
+                let data = wire::HostChanged { player_id: host.map(player_id) };
+                self.event(all, EventType::HostChanged, &data)
+            }
+            RoomEvent::Updated => match info.take() {
+                Some(info) => self.event(all, EventType::RoomUpdated, &info()),
+                // One change updates a room once.
+                None => Ok(()),
+            },
+            RoomEvent::Started => self.event(all, EventType::GameStarted, &wire::NoData {}),
+            RoomEvent::Finished(result) => {
+                self.event(all, EventType::GameFinished, &wire::GameFinished { result })
+            }
+            RoomEvent::Chat(line) => {
+                self.event(all, EventType::ChatMessage, &to_wire::chat_message(line))
+            }
+            RoomEvent::Closed(reason) => {
+                let data =
+                    wire::RoomClosed { room_id: room, reason: to_wire::close_reason(*reason) };
+                self.event(all, EventType::RoomClosed, &data)
+            }
+        }
+    }
+
+    /// The new state to each group of viewers that sees a difference. One number for all of them.
+    fn state<G: Game>(&mut self, commit: &Commit<G>) -> Result<(), EncodeError> {
+        let snapshot = commit.snapshot();
+        let (version, phase) = (snapshot.version, to_wire::phase(snapshot.phase));
+        let seq = self.seq + 1;
+        for (key, view) in &commit.views {
+            let data = wire::RoomState { version, phase, state: view };
+            let mut payloads = self.encode(EventType::RoomState, seq, &data)?;
+            for codec in Codec::ALL {
+                let payload = &mut payloads[codec as usize];
+                let is_old = |new: &Arc<[u8]>| {
+                    let sent = self.feed.sent.get(key);
+                    let old = sent.and_then(|payloads| payloads[codec as usize].as_ref());
+                    old.is_some_and(|old| state_of(codec, old) == state_of(codec, new))
+                };
+                if !commit.whole_state && payload.as_ref().is_some_and(is_old) {
+                    *payload = None;
+                }
+            }
+            if payloads.iter().any(Option::is_some) {
+                self.feed.staged.push(Staged { seq, to: To::View(*key), payloads });
+                self.seq = seq;
+            }
+        }
+        Ok(())
+    }
+
+    fn event<T: Serialize>(
+        &mut self,
+        to: To,
+        kind: EventType,
+        data: &T,
+    ) -> Result<(), EncodeError> {
+        let seq = self.seq + 1;
+        let payloads = self.encode(kind, seq, data)?;
+        self.feed.staged.push(Staged { seq, to, payloads });
+        self.seq = seq;
+        Ok(())
+    }
+
+    fn encode<T: Serialize>(
+        &self,
+        kind: EventType,
+        seq: u64,
+        data: &T,
+    ) -> Result<Payloads, EncodeError> {
+        let mut payloads = Payloads::default();
+        for codec in Codec::ALL {
+            if self.codecs[codec as usize] {
+                payloads[codec as usize] = Some(encode_event(codec, kind, Some(seq), data)?);
+            }
+        }
+        Ok(payloads)
+    }
+}
+
+/// The part of an encoded `room_state` from its field `state` on, which is the last: what is left
+/// when the number and the version are taken away.
+fn state_of(codec: Codec, message: &[u8]) -> &[u8] {
+    let key: &[u8] = match codec {
+        Codec::Json => b"\"state\":",
+        Codec::MsgPack => b"\xa5state",
+    };
+    let start = message.windows(key.len()).position(|window| window == key);
+    &message[start.expect("a room_state has a state")..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room_state(codec: Codec, seq: u64, version: u64, state: &str) -> Arc<[u8]> {
+        let data = wire::RoomState { version, phase: wire::Phase::Playing, state };
+        encode_event(codec, EventType::RoomState, Some(seq), &data).unwrap()
+    }
+
+    #[test]
+    fn states_are_compared_without_their_numbers() {
+        for codec in Codec::ALL {
+            let one = room_state(codec, 1, 1, "\"state\":");
+            let same = room_state(codec, 165, 1 << 40, "\"state\":");
+            let other = room_state(codec, 1, 1, "other");
+            assert_eq!(state_of(codec, &one), state_of(codec, &same));
+            assert_ne!(state_of(codec, &one), state_of(codec, &other));
+        }
+    }
+}

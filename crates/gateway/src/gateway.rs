@@ -1,0 +1,145 @@
+//! The gateway itself: games, stores and bounds put together, and the tasks that keep it going.
+//!
+//! Dropping the [`Gateway`] ends its tasks: the driver's, one for each shard; the one that tells
+//! subscribers of changed rooms; the one that removes void sessions from the store.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parlor_core::{CloseReason, Game};
+use parlor_protocol::{CloseCode, Codec, EventType, RoomCode, ServerDraining};
+use parlor_store::{DynSessionStore, MemorySessionStore};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clock::Clock;
+use crate::config::GatewayConfig;
+use crate::connection::Connection;
+use crate::listing::Listings;
+use crate::room::{AnyGame, GameEntry};
+use crate::sessions::Sessions;
+use crate::shared::Shared;
+
+/// Rooms of any number of games, reachable over any transport.
+pub struct Gateway {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+/// What a gateway is made from.
+pub struct GatewayBuilder {
+    config: GatewayConfig,
+    games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
+    sessions: Arc<dyn DynSessionStore>,
+}
+
+impl Gateway {
+    /// A gateway without games yet, whose stores are in memory.
+    pub fn builder(config: GatewayConfig) -> GatewayBuilder {
+        let sessions = Arc::new(MemorySessionStore::new());
+        GatewayBuilder { config, games: BTreeMap::new(), sessions }
+    }
+
+    /// Begins to serve a socket, which is greeted. Dropping the connection means its socket is lost.
+    pub fn connect(self: &Arc<Self>, codec: Codec) -> Connection {
+        Connection::open(Arc::clone(self), codec)
+    }
+
+    /// The games that can be played.
+    pub fn game_types(&self) -> impl Iterator<Item = &'static str> {
+        self.games.keys().copied()
+    }
+
+    /// Rooms that are open.
+    pub fn room_count(&self) -> usize {
+        self.shared.rooms.len()
+    }
+
+    /// Sockets that are served.
+    pub fn connection_count(&self) -> usize {
+        self.shared.connections.len()
+    }
+
+    /// Ends a room. `false` when there is none with this code.
+    pub fn close_room(&self, code: RoomCode, reason: CloseReason) -> bool {
+        let Some(room) = self.shared.rooms.get(code) else { return false };
+        room.close(self.shared.clock.now(), reason);
+        true
+    }
+
+    /// Takes nobody new from now on, and tells everyone to come back after `reconnect_after`.
+    pub fn drain(&self, reconnect_after: Duration) {
+        self.shared.draining.store(true, Ordering::Release);
+        let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
+        self.shared.connections.for_each(|link| {
+            link.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
+            link.outbox.wake();
+        });
+    }
+
+    /// Closes every socket, after what is queued for it.
+    pub fn close_connections(&self, code: CloseCode, reason: &'static str) {
+        self.shared.connections.for_each(|link| link.outbox.close(code.as_u16(), reason));
+    }
+}
+
+impl GatewayBuilder {
+    /// Adds a game, in place of one with the same name.
+    #[must_use]
+    pub fn game<G: Game>(mut self, game: G) -> Self {
+        self.games.insert(G::GAME_TYPE, Arc::new(GameEntry(Arc::new(game))));
+        self
+    }
+
+    /// Keeps sessions in `store`.
+    #[must_use]
+    pub fn session_store(mut self, store: Arc<dyn DynSessionStore>) -> Self {
+        self.sessions = store;
+        self
+    }
+
+    /// Starts the gateway's tasks.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn start(self) -> Arc<Gateway> {
+        let Self { config, games, sessions: store } = self;
+        let (sessions, void) = Sessions::new(Arc::clone(&store), config.session_ttl);
+        let listings = Listings::new(games.keys().copied());
+        let clock = Clock::start();
+        let shared = Arc::new(Shared::new(config, clock, listings, sessions));
+
+        let mut tasks = vec![
+            tokio::spawn(Sessions::remove_void(store, void)),
+            tokio::spawn(Arc::clone(&shared.listings).run(shared.config.room_list_interval)),
+        ];
+        for shard in 0..shared.driver.shard_count() {
+            tasks.push(tokio::spawn(Arc::clone(&shared.driver).run(shard, clock)));
+        }
+        let tasks = tasks.into_iter().map(AbortOnDropHandle::new).collect();
+        Arc::new(Gateway { shared, games, _tasks: tasks })
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("games", &self.games.keys())
+            .field("rooms", &self.room_count())
+            .field("connections", &self.connection_count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GatewayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayBuilder")
+            .field("config", &self.config)
+            .field("games", &self.games.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! Rooms made reachable, over any transport.
+//!
+//! ```text
+//! frame ─► Connection ─► handler ─► room's lock ─► Room::apply or act ─► Commit
+//!                                       │
+//!                   publish: snapshot swapped, encoded once per codec and audience
+//!                                       │
+//!                               outboxes ─► whoever writes to the sockets
+//! ```
+//!
+//! A [`Gateway`] holds rooms of any number of games. Each socket, pipe or test has a
+//! [`Connection`]: it hands over frames and takes what the [`Outbox`](outbox::Outbox) holds. Game
+//! types are erased here, in `room`, and wire and domain meet in `from_wire` and `to_wire` only.
+
+mod clock;
+mod config;
+mod connection;
+mod driver;
+mod encode;
+mod feed;
+mod from_wire;
+mod gateway;
+mod handlers;
+mod listing;
+pub mod outbox;
+mod rate;
+mod registry;
+mod room;
+mod secrets;
+mod sessions;
+mod sharded;
+mod shared;
+mod to_wire;
+
+pub use config::GatewayConfig;
+pub use connection::{Connection, Handled};
+pub use gateway::{Gateway, GatewayBuilder};

@@ -1,0 +1,342 @@
+//! Which rooms there are to see, and who wants to hear of them.
+//!
+//! For each game an index of its public rooms, kept by the rooms themselves as they change, so
+//! that no listing ever looks at a room. Subscribers hear of changes a few times a second, each room
+//! at most once each time.
+//!
+//! The lock of a game's index is taken after a room's, and nothing is called while it is held.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use parlor_protocol::{Codec, EventType, Object, RoomCode, RoomInfo, RoomListUpdate};
+use tokio::sync::Notify;
+
+use crate::encode::{Link, encode_event};
+use crate::outbox::Class;
+
+/// The listings of all games.
+pub(crate) struct Listings {
+    games: BTreeMap<&'static str, Mutex<Listing>>,
+    /// Some listing has changed.
+    changed: Notify,
+}
+
+/// What a room says of itself when it changes.
+pub(crate) struct Offer {
+    pub(crate) game_type: &'static str,
+    /// Rises from room to room.
+    pub(crate) number: u64,
+    pub(crate) is_public: bool,
+    pub(crate) info: RoomInfo,
+}
+
+/// One page of rooms.
+pub(crate) struct Page {
+    pub(crate) rooms: Vec<Arc<RoomInfo>>,
+    /// The number below which the next page begins, if there is one.
+    pub(crate) next: Option<u64>,
+}
+
+#[derive(Default)]
+struct Listing {
+    rooms: HashMap<RoomCode, Listed>,
+    /// By number: newest first is from the end.
+    by_number: BTreeMap<u64, RoomCode>,
+    /// Rooms that `quick_match` may choose, the fullest first for each set of options.
+    open: BTreeSet<Open>,
+    /// Changed since subscribers were last told. Bounded by the number of rooms and of those closed
+    /// in one interval.
+    dirty: BTreeSet<RoomCode>,
+    /// By connection.
+    subscribers: HashMap<u64, Link>,
+}
+
+struct Listed {
+    number: u64,
+    info: Arc<RoomInfo>,
+    open: Option<Open>,
+}
+
+/// The options, written out; fewest free seats first; oldest first.
+type Open = (Arc<str>, u32, u64, Reverse<RoomCode>);
+
+impl Listings {
+    pub(crate) fn new(games: impl Iterator<Item = &'static str>) -> Self {
+        Self { games: games.map(|game| (game, Mutex::default())).collect(), changed: Notify::new() }
+    }
+
+    /// Shows a room as it is now, or no longer if it is not public.
+    pub(crate) fn put(&self, offer: Offer) {
+        let Some(listing) = self.games.get(offer.game_type) else { return };
+        let mut listing = listing.lock();
+        let code = offer.info.room_id;
+        if !offer.is_public {
+            if listing.take(code).is_some() {
+                listing.note(code, &self.changed);
+            }
+            return;
+        }
+        listing.take(code);
+        listing.add(offer.number, offer.info);
+        listing.note(code, &self.changed);
+    }
+
+    /// Shows a room no longer.
+    pub(crate) fn remove(&self, game_type: &str, code: RoomCode) {
+        let Some(listing) = self.games.get(game_type) else { return };
+        let mut listing = listing.lock();
+        if listing.take(code).is_some() {
+            listing.note(code, &self.changed);
+        }
+    }
+
+    /// Up to `limit` public rooms with numbers below `below`, newest first.
+    ///
+    /// Numbers never change, so a room that is there throughout is on exactly one page.
+    pub(crate) fn page(&self, game_type: Option<&str>, limit: usize, below: Option<u64>) -> Page {
+        let below = below.unwrap_or(u64::MAX);
+        let wanted = |game: &str| game_type.is_none_or(|wanted| wanted == game);
+        let mut rooms: Vec<(u64, Arc<RoomInfo>)> = Vec::new();
+        for (_, listing) in self.games.iter().filter(|(game, _)| wanted(game)) {
+            // One more than a page from each, to know whether there is a next page.
+            rooms.extend(listing.lock().newest(below, limit + 1));
+        }
+        rooms.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        let is_last = rooms.len() <= limit;
+        rooms.truncate(limit);
+        let next = if is_last { None } else { rooms.last().map(|(number, _)| *number) };
+        Page { rooms: rooms.into_iter().map(|(_, info)| info).collect(), next }
+    }
+
+    /// Tells `link` of changes from now on, and gives up to `limit` joinable rooms, newest first,
+    /// and whether there are more.
+    pub(crate) fn subscribe(
+        &self,
+        game_type: &str,
+        connection: u64,
+        link: Link,
+        limit: usize,
+    ) -> (Vec<Arc<RoomInfo>>, bool) {
+        let Some(listing) = self.games.get(game_type) else { return (Vec::new(), false) };
+        let mut listing = listing.lock();
+        listing.subscribers.insert(connection, link);
+        let mut joinable =
+            listing.newest(u64::MAX, usize::MAX).map(|(_, info)| info).filter(|info| info.joinable);
+        let rooms: Vec<_> = joinable.by_ref().take(limit).collect();
+        let more = joinable.next().is_some();
+        (rooms, more)
+    }
+
+    /// Tells the connection no more of this game's rooms.
+    pub(crate) fn unsubscribe(&self, game_type: &str, connection: u64) {
+        if let Some(listing) = self.games.get(game_type) {
+            listing.lock().subscribers.remove(&connection);
+        }
+    }
+
+    /// The open public room with these options that is nearest to full, but none of `except`.
+    pub(crate) fn quick_match(
+        &self,
+        game_type: &str,
+        options: &Object,
+        except: &[RoomCode],
+    ) -> Option<RoomCode> {
+        let options = written_out(options);
+        let listing = self.games.get(game_type)?.lock();
+        let from = (Arc::clone(&options), 0, 0, Reverse(RoomCode::from_number(u64::MAX)));
+        listing
+            .open
+            .range(from..)
+            .take_while(|(other, ..)| *other == options)
+            .map(|(_, _, _, Reverse(code))| *code)
+            .find(|code| !except.contains(code))
+    }
+
+    /// Tells subscribers of changes, at most once in `interval`, for ever.
+    pub(crate) async fn run(self: Arc<Self>, interval: Duration) {
+        loop {
+            self.changed.notified().await;
+            // What changes while this waits goes along.
+            tokio::time::sleep(interval).await;
+            for (game_type, listing) in &self.games {
+                let update = listing.lock().take_update(game_type);
+                if let Some((update, subscribers)) = update {
+                    tell(&update, &subscribers);
+                }
+                if !listing.lock().dirty.is_empty() {
+                    self.changed.notify_one();
+                }
+            }
+        }
+    }
+}
+
+impl Listing {
+    fn add(&mut self, number: u64, info: RoomInfo) {
+        let code = info.room_id;
+        let is_open = info.joinable && !info.has_password;
+        let open = is_open.then(|| {
+            let free = info.max_players.saturating_sub(info.player_count);
+            (written_out(&info.options), free, number, Reverse(code))
+        });
+        self.open.extend(open.clone());
+        self.by_number.insert(number, code);
+        self.rooms.insert(code, Listed { number, info: Arc::new(info), open });
+    }
+
+    fn take(&mut self, code: RoomCode) -> Option<Listed> {
+        let listed = self.rooms.remove(&code)?;
+        self.by_number.remove(&listed.number);
+        if let Some(open) = &listed.open {
+            self.open.remove(open);
+        }
+        Some(listed)
+    }
+
+    /// Remembers that subscribers must hear of a room. Without subscribers nobody must.
+    fn note(&mut self, code: RoomCode, changed: &Notify) {
+        if !self.subscribers.is_empty() {
+            self.dirty.insert(code);
+            changed.notify_one();
+        }
+    }
+
+    fn newest(
+        &self,
+        below: u64,
+        limit: usize,
+    ) -> impl Iterator<Item = (u64, Arc<RoomInfo>)> + use<'_> {
+        self.by_number
+            .range(..below)
+            .rev()
+            .take(limit)
+            .filter_map(|(number, code)| Some((*number, Arc::clone(&self.rooms.get(code)?.info))))
+    }
+
+    /// What subscribers are to be told now, and who they are.
+    fn take_update(&mut self, game_type: &'static str) -> Option<(RoomListUpdate, Vec<Link>)> {
+        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        for _ in 0..ROOMS_PER_UPDATE_MAX {
+            let Some(code) = self.dirty.pop_first() else { break };
+            match self.rooms.get(&code) {
+                Some(listed) => changed.push(Arc::clone(&listed.info)),
+                None => removed.push(code),
+            }
+        }
+        if changed.is_empty() && removed.is_empty() {
+            return None;
+        }
+        let update = RoomListUpdate { game_type: game_type.into(), changed, removed };
+        Some((update, self.subscribers.values().cloned().collect()))
+    }
+}
+
+/// Sends an update, encoded once for each codec in use.
+fn tell(update: &RoomListUpdate, subscribers: &[Link]) {
+    for codec in Codec::ALL {
+        let mut links = subscribers.iter().filter(|link| link.codec == codec).peekable();
+        if links.peek().is_none() {
+            continue;
+        }
+        let payload = encode_event(codec, EventType::RoomListUpdate, None, update)
+            .expect("our own data is plain");
+        for link in links {
+            link.push(Arc::clone(&payload), Class::Reliable);
+            link.outbox.wake();
+        }
+    }
+}
+
+/// Options in a form that is the same for equal options: keys are sorted.
+fn written_out(options: &Object) -> Arc<str> {
+    serde_json::to_string(options).expect("a tree can be written").into()
+}
+
+/// Rooms in one `room_list_update`. What more has changed follows in the next.
+const ROOMS_PER_UPDATE_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(number: u64, players: u32, options: &str) -> Offer {
+        Offer {
+            game_type: "game",
+            number,
+            is_public: true,
+            info: RoomInfo {
+                room_id: RoomCode::from_number(number),
+                game_type: "game".into(),
+                player_count: players,
+                bot_count: 0,
+                max_players: 4,
+                spectator_count: 0,
+                phase: parlor_protocol::Phase::Lobby,
+                has_password: false,
+                locked: false,
+                joinable: players < 4,
+                options: serde_json::from_str(options).unwrap(),
+                metadata: Object::new(),
+                created_at: 0,
+            },
+        }
+    }
+
+    fn listings() -> Listings {
+        Listings::new(["game"].into_iter())
+    }
+
+    #[test]
+    fn pages_show_each_room_that_stays_exactly_once_while_others_come_and_go() {
+        let listings = listings();
+        for number in 0..100 {
+            listings.put(offer(number, 0, "{}"));
+        }
+        let (mut seen, mut below) = (Vec::new(), None);
+        loop {
+            let page = listings.page(Some("game"), 7, below);
+            seen.extend(page.rooms.iter().map(|info| info.room_id));
+            // One comes, one that was seen changes, one that was not seen goes.
+            let n = seen.len() as u64;
+            listings.put(offer(1000 + n, 0, "{}"));
+            listings.put(offer(99, 1, "{}"));
+            listings.remove("game", RoomCode::from_number(n / 10));
+            below = page.next;
+            if below.is_none() {
+                break;
+            }
+        }
+        let stayed: Vec<_> = (20..100).rev().map(RoomCode::from_number).collect();
+        let seen_of_those: Vec<_> = seen.iter().filter(|c| stayed.contains(c)).copied().collect();
+        assert_eq!(seen_of_those, stayed);
+    }
+
+    #[test]
+    fn quick_match_takes_the_fullest_open_room_with_equal_options() {
+        let listings = listings();
+        let want: Object = serde_json::from_str(r#"{"a":1,"b":2}"#).unwrap();
+        let find = |except: &[RoomCode]| listings.quick_match("game", &want, except);
+        assert_eq!(find(&[]), None);
+
+        listings.put(offer(1, 3, r#"{"a":1,"b":3}"#));
+        listings.put(offer(2, 1, r#"{"b":2,"a":1}"#));
+        listings.put(offer(3, 2, r#"{"a":1,"b":2}"#));
+        listings.put(offer(4, 4, r#"{"a":1,"b":2}"#));
+        let [two, three] = [2, 3].map(RoomCode::from_number);
+        assert_eq!(find(&[]), Some(three));
+        assert_eq!(find(&[three]), Some(two));
+
+        let mut secret = offer(3, 2, r#"{"a":1,"b":2}"#);
+        secret.info.has_password = true;
+        listings.put(secret);
+        assert_eq!(find(&[]), Some(two), "no room with a password");
+        let mut private = offer(2, 1, r#"{"a":1,"b":2}"#);
+        private.is_public = false;
+        listings.put(private);
+        assert_eq!(find(&[]), None, "no private room");
+    }
+}

@@ -1,0 +1,576 @@
+//! What waits to be written to one socket.
+//!
+//! An [`Outbox`] is a bounded queue between many pushers (rooms, request handlers) and one writer
+//! (the socket's task). It owns the order of messages, the bound, the rule that a newer room state
+//! replaces an undelivered one, and how a connection ends: what is queued, then the close frame.
+//! It knows neither frames nor sockets: the writer pulls, by polling.
+//!
+//! Pushing and waking are two calls. A room pushes to all its sockets while it is locked and wakes
+//! their writers after the lock is released, so that no writer wakes only to run into the lock.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use parlor_protocol::{CloseCode, FrameKind};
+
+/// The queue of one socket. See the [module](self).
+pub struct Outbox {
+    limits: OutboxLimits,
+    /// Guards everything that changes. Taken last: no other lock is taken while it is held.
+    state: Mutex<State>,
+}
+
+/// How much may wait for one client before it is closed as too slow.
+///
+/// What the writer has taken is no longer counted: at most one batch, which it finishes before it
+/// takes another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OutboxLimits {
+    /// Messages that may wait. Defaults to 256. Each costs 24 bytes beside its payload, which is
+    /// shared by all who get it.
+    pub messages_max: usize,
+    /// Payload bytes that may wait behind the message at the head. Defaults to 1 MiB.
+    ///
+    /// The head itself is not counted: one message larger than this must still get through, with
+    /// others behind it, or a client of a room with a large state could never be served. So at
+    /// worst a client holds this much and one message.
+    pub bytes_max: usize,
+}
+
+/// One encoded message, ready to be framed.
+#[derive(Clone)]
+pub struct Message {
+    /// The encoded body, shared by all sockets that it goes to.
+    pub payload: Arc<[u8]>,
+    /// Whether a newer message may replace it.
+    pub class: Class,
+    /// The kind of frame that it travels in.
+    pub kind: FrameKind,
+}
+
+/// What may happen to a message while it waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// Delivered, in order.
+    Reliable,
+    /// A room's state, whole: a newer one removes the undelivered one and goes to the tail.
+    State,
+}
+
+/// What became of a pushed message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pushed {
+    /// It waits behind the others.
+    Queued,
+    /// It waits behind the others, and an older state that nobody had seen is gone.
+    Replaced,
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PushError {
+    /// The client reads too slowly. The outbox has dropped what it held and closes with 4002.
+    #[error("the outbox is full")]
+    Full,
+    /// The connection is ending. What the client misses, it gets when it comes back.
+    #[error("the outbox is closed")]
+    Closed,
+}
+
+/// What the writer is to do next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// Write the messages taken, then ask again.
+    Messages,
+    /// Everything was taken: send this close frame. Given again to whoever asks again.
+    Close {
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: Cow<'static, str>,
+    },
+}
+
+/// How many messages went which way.
+///
+/// Once the outbox is closed and drained, or abandoned, `queued` is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OutboxTotals {
+    /// Accepted by `push`.
+    pub queued: u64,
+    /// Taken by the writer.
+    pub written: u64,
+    /// States replaced by newer ones before they were taken.
+    pub coalesced: u64,
+    /// Dropped because the client was too slow or its socket was lost.
+    pub unsent: u64,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Message>,
+    /// Payload bytes in `queue`, the head's included.
+    bytes: usize,
+    /// Set once: the first close wins.
+    closing: Option<(u16, Cow<'static, str>)>,
+    waker: Option<Waker>,
+    /// Whether the writer waits for messages. When it waits for something else, only a close
+    /// concerns it.
+    armed: bool,
+    totals: OutboxTotals,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    pub fn new(limits: OutboxLimits) -> Arc<Self> {
+        Arc::new(Self { limits, state: Mutex::default() })
+    }
+
+    /// Queues `message`, without waiting and without waking the writer: call [`wake`](Self::wake)
+    /// once no lock is held.
+    ///
+    /// A message for which there is no room closes the outbox with 4002 and drops what waited: a
+    /// session resumes with a replay or a snapshot, so nothing is lost.
+    pub fn push(&self, message: Message) -> Result<Pushed, PushError> {
+        let mut state = self.state.lock();
+        if state.closing.is_some() {
+            return Err(PushError::Closed);
+        }
+
+        let replaced = message.class == Class::State && state.remove_state();
+        let bytes_behind_head = match state.queue.front() {
+            Some(head) => state.bytes - head.payload.len() + message.payload.len(),
+            None => 0,
+        };
+        if state.queue.len() >= self.limits.messages_max
+            || bytes_behind_head > self.limits.bytes_max
+        {
+            state.closing =
+                Some((CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer")));
+            state.discard();
+            return Err(PushError::Full);
+        }
+
+        state.bytes += message.payload.len();
+        state.totals.queued += 1;
+        state.queue.push_back(message);
+        Ok(if replaced { Pushed::Replaced } else { Pushed::Queued })
+    }
+
+    /// Wakes the writer if it waits for what was pushed.
+    pub fn wake(&self) {
+        let mut state = self.state.lock();
+        let waker = if state.armed || state.closing.is_some() { state.disarm() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the connection: what is queued is still delivered, then a close frame with `code`.
+    ///
+    /// The first close wins. Wakes the writer by itself, even from under a room's lock: a
+    /// connection closes once.
+    pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
+        let mut state = self.state.lock();
+        if state.closing.is_none() {
+            state.closing = Some((code, reason.into()));
+        }
+        let waker = state.disarm();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Says that nothing will be written any more: the socket is gone.
+    ///
+    /// Drops what is queued, however long others still hold the outbox.
+    pub fn abandon(&self) {
+        let mut state = self.state.lock();
+        if state.closing.is_none() {
+            state.closing = Some((CloseCode::Abnormal.as_u16(), Cow::Borrowed("")));
+        }
+        state.discard();
+        let waker = state.disarm();
+        drop(state);
+        // Dropped, if at all, outside the lock: it may hold the last reference to a task.
+        drop(waker);
+    }
+
+    /// Appends up to `messages_max` messages to `messages`, or says that it is time to close, or
+    /// arms the waker.
+    pub fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        messages_max: usize,
+        messages: &mut Vec<Message>,
+    ) -> Poll<Taken> {
+        let mut state = self.state.lock();
+        if !state.queue.is_empty() {
+            state.take(messages_max, messages);
+            return Poll::Ready(Taken::Messages);
+        }
+        if let Some((code, reason)) = &state.closing {
+            return Poll::Ready(Taken::Close { code: *code, reason: reason.clone() });
+        }
+        state.register(cx);
+        state.armed = true;
+        Poll::Pending
+    }
+
+    /// Waits for the outbox to be closed, whatever is still queued.
+    ///
+    /// For a writer that cannot write just now, and must not wait for ever.
+    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.closing.is_some() {
+            return Poll::Ready(());
+        }
+        state.register(cx);
+        state.armed = false;
+        Poll::Pending
+    }
+
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// Whether no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether pushing is over.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().closing.is_some()
+    }
+
+    /// The counts so far.
+    pub fn totals(&self) -> OutboxTotals {
+        self.state.lock().totals
+    }
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self { messages_max: 256, bytes_max: 1024 * 1024 }
+    }
+}
+
+/// Shows no payload: it may hold what others may not see.
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Outbox")
+            .field("messages", &state.queue.len())
+            .field("bytes", &state.bytes)
+            .field("closing", &state.closing)
+            .field("totals", &state.totals)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows no payload: it may hold what others may not see.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("bytes", &self.payload.len())
+            .field("class", &self.class)
+            .field("kind", &self.kind)
+            .finish()
+    }
+}
+
+impl State {
+    /// Removes the state that waits, if one does.
+    fn remove_state(&mut self) -> bool {
+        let Some(at) = self.queue.iter().rposition(|waiting| waiting.class == Class::State) else {
+            return false;
+        };
+        let removed = self.queue.remove(at).expect("the position was just found");
+        self.bytes -= removed.payload.len();
+        self.totals.coalesced += 1;
+        true
+    }
+
+    fn take(&mut self, messages_max: usize, messages: &mut Vec<Message>) {
+        let count = self.queue.len().min(messages_max);
+        let before = messages.len();
+        messages.extend(self.queue.drain(..count));
+        self.bytes -= messages[before..].iter().map(|taken| taken.payload.len()).sum::<usize>();
+        self.totals.written += count as u64;
+        // A burst must not cost memory for as long as the connection lasts.
+        if self.queue.is_empty() && self.queue.capacity() > CAPACITY_AT_REST {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    fn discard(&mut self) {
+        self.totals.unsent += self.queue.len() as u64;
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    fn register(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
+    }
+
+    fn disarm(&mut self) -> Option<Waker> {
+        self.armed = false;
+        self.waker.take()
+    }
+}
+
+/// Messages that an empty queue keeps memory for.
+const CAPACITY_AT_REST: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// An outbox and its writer.
+    struct Fixture {
+        outbox: Arc<Outbox>,
+        wakes: Arc<Wakes>,
+        waker: Waker,
+    }
+
+    impl Fixture {
+        fn new(messages_max: usize, bytes_max: usize) -> Self {
+            let wakes = Arc::new(Wakes::default());
+            let waker = Waker::from(Arc::clone(&wakes));
+            Self { outbox: Outbox::new(OutboxLimits { messages_max, bytes_max }), wakes, waker }
+        }
+
+        fn reliable(&self, body: &str) -> Result<Pushed, PushError> {
+            self.outbox.push(message(body, Class::Reliable))
+        }
+
+        fn state(&self, body: &str) -> Result<Pushed, PushError> {
+            self.outbox.push(message(body, Class::State))
+        }
+
+        /// What the writer gets, as text.
+        fn take(&self, max: usize) -> Poll<Result<Vec<String>, u16>> {
+            let mut messages = Vec::new();
+            let mut cx = Context::from_waker(&self.waker);
+            self.outbox.poll_take(&mut cx, max, &mut messages).map(|taken| match taken {
+                Taken::Messages => Ok(messages
+                    .iter()
+                    .map(|message| String::from_utf8(message.payload.to_vec()).unwrap())
+                    .collect()),
+                Taken::Close { code, .. } => Err(code),
+            })
+        }
+
+        fn wakes(&self) -> usize {
+            self.wakes.0.load(Ordering::Relaxed)
+        }
+
+        #[track_caller]
+        fn check_totals(&self) {
+            let totals = self.outbox.totals();
+            let waiting = self.outbox.len() as u64;
+            assert_eq!(
+                totals.queued,
+                totals.written + totals.coalesced + totals.unsent + waiting,
+                "{totals:?}"
+            );
+        }
+    }
+
+    fn message(body: &str, class: Class) -> Message {
+        Message { payload: Arc::from(body.as_bytes()), class, kind: FrameKind::Text }
+    }
+
+    fn got(bodies: &[&str]) -> Poll<Result<Vec<String>, u16>> {
+        Poll::Ready(Ok(bodies.iter().map(|&body| body.to_owned()).collect()))
+    }
+
+    #[test]
+    fn messages_leave_in_order_and_no_more_than_asked() {
+        let fixture = Fixture::new(8, 100);
+        for body in ["a", "b", "c"] {
+            assert_eq!(fixture.reliable(body), Ok(Pushed::Queued));
+        }
+        assert_eq!(fixture.take(2), got(&["a", "b"]));
+        assert_eq!(fixture.take(2), got(&["c"]));
+        assert_eq!(fixture.take(2), Poll::Pending);
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn newer_state_replaces_the_undelivered_one_at_the_tail() {
+        let fixture = Fixture::new(8, 100);
+        assert_eq!(fixture.state("old"), Ok(Pushed::Queued));
+        assert_eq!(fixture.reliable("a"), Ok(Pushed::Queued));
+        assert_eq!(fixture.state("new"), Ok(Pushed::Replaced));
+        assert_eq!(fixture.reliable("b"), Ok(Pushed::Queued));
+        assert_eq!(fixture.take(8), got(&["a", "new", "b"]));
+        assert_eq!(fixture.state("later"), Ok(Pushed::Queued), "a delivered state is not replaced");
+        assert_eq!(fixture.outbox.totals().coalesced, 1);
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn states_alone_never_fill_the_outbox() {
+        let fixture = Fixture::new(1, 4);
+        for _ in 0..100 {
+            fixture.state("four").unwrap();
+        }
+        assert_eq!(fixture.take(8), got(&["four"]));
+        assert_eq!(fixture.outbox.totals().coalesced, 99);
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn message_bound_holds_to_the_message_and_closes_as_slow() {
+        let fixture = Fixture::new(2, 100);
+        fixture.reliable("a").unwrap();
+        fixture.reliable("b").unwrap();
+        assert_eq!(fixture.outbox.len(), 2);
+        assert_eq!(fixture.reliable("c"), Err(PushError::Full));
+        assert_eq!(fixture.take(8), Poll::Ready(Err(4002)), "what waited is dropped");
+        assert_eq!(fixture.reliable("d"), Err(PushError::Closed));
+        assert_eq!(
+            fixture.outbox.totals(),
+            OutboxTotals { queued: 2, written: 0, coalesced: 0, unsent: 2 }
+        );
+    }
+
+    #[test]
+    fn byte_bound_holds_to_the_byte_behind_the_head() {
+        let fixture = Fixture::new(8, 4);
+        fixture.reliable("head").unwrap();
+        fixture.reliable("four").unwrap();
+        assert_eq!(fixture.reliable("+"), Err(PushError::Full));
+
+        let fixture = Fixture::new(8, 4);
+        fixture.reliable("head").unwrap();
+        assert_eq!(fixture.reliable("fives"), Err(PushError::Full));
+    }
+
+    #[test]
+    fn message_over_the_byte_bound_gets_through_with_others_behind_it() {
+        let fixture = Fixture::new(8, 4);
+        fixture.reliable("a whole state, larger than the bound").unwrap();
+        fixture.reliable("next").unwrap();
+        assert_eq!(fixture.take(8), got(&["a whole state, larger than the bound", "next"]));
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn replaced_state_gives_its_bytes_back() {
+        let fixture = Fixture::new(8, 4);
+        fixture.reliable("head").unwrap();
+        fixture.state("four").unwrap();
+        fixture.state("five").unwrap();
+        assert_eq!(fixture.take(8), got(&["head", "five"]));
+    }
+
+    #[test]
+    fn push_wakes_nobody_and_wake_wakes_an_armed_writer_once() {
+        let fixture = Fixture::new(8, 100);
+        fixture.outbox.wake();
+        assert_eq!(fixture.take(8), Poll::Pending);
+        fixture.reliable("a").unwrap();
+        assert_eq!(fixture.wakes(), 0, "a push wakes nobody");
+        fixture.outbox.wake();
+        fixture.outbox.wake();
+        assert_eq!(fixture.wakes(), 1, "a woken writer is not armed");
+        assert_eq!(fixture.take(8), got(&["a"]));
+        fixture.reliable("b").unwrap();
+        fixture.outbox.wake();
+        assert_eq!(fixture.wakes(), 1, "a writer that is still writing is not woken");
+    }
+
+    #[test]
+    fn close_comes_after_what_is_queued_and_the_first_one_wins() {
+        let fixture = Fixture::new(8, 100);
+        fixture.reliable("last words").unwrap();
+        fixture.outbox.close(4001, "taken over");
+        fixture.outbox.close(1001, "going away");
+        assert_eq!(fixture.reliable("too late"), Err(PushError::Closed));
+        assert_eq!(fixture.take(8), got(&["last words"]));
+        assert_eq!(fixture.take(8), Poll::Ready(Err(4001)));
+        assert_eq!(fixture.take(8), Poll::Ready(Err(4001)), "and again to whoever asks again");
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn close_wakes_a_writer_that_waits_for_messages_or_for_its_socket() {
+        let fixture = Fixture::new(8, 100);
+        assert_eq!(fixture.take(8), Poll::Pending);
+        fixture.outbox.close(1001, "");
+        assert_eq!(fixture.wakes(), 1);
+
+        let fixture = Fixture::new(1, 100);
+        let mut cx = Context::from_waker(&fixture.waker);
+        assert_eq!(fixture.outbox.poll_closed(&mut cx), Poll::Pending);
+        fixture.reliable("a").unwrap();
+        fixture.outbox.wake();
+        assert_eq!(fixture.wakes(), 0, "a blocked writer has no use for another message");
+        assert_eq!(fixture.reliable("b"), Err(PushError::Full));
+        fixture.outbox.wake();
+        assert_eq!(fixture.wakes(), 1, "but must learn that it is too slow");
+        assert_eq!(fixture.outbox.poll_closed(&mut cx), Poll::Ready(()));
+    }
+
+    #[test]
+    fn abandoned_outbox_holds_nothing_and_counts_it_as_unsent() {
+        let fixture = Fixture::new(8, 100);
+        assert_eq!(fixture.take(8), Poll::Pending);
+        fixture.reliable("a").unwrap();
+        fixture.outbox.abandon();
+        assert!(fixture.outbox.is_empty());
+        assert_eq!(fixture.reliable("b"), Err(PushError::Closed));
+        assert_eq!(fixture.outbox.totals().unsent, 1);
+        assert_eq!(Arc::strong_count(&fixture.wakes), 2, "the waker is gone too");
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn memory_of_a_burst_is_given_back() {
+        let fixture = Fixture::new(256, 1000);
+        for _ in 0..256 {
+            fixture.reliable("a").unwrap();
+        }
+        while fixture.take(64).is_ready() {}
+        assert!(fixture.outbox.state.lock().queue.capacity() <= CAPACITY_AT_REST);
+    }
+
+    #[test]
+    fn logs_never_show_a_payload() {
+        let fixture = Fixture::new(8, 100);
+        fixture.reliable("secret").unwrap();
+        let shown = format!("{:?} {:?}", fixture.outbox, message("secret", Class::State));
+        assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
+    }
+}

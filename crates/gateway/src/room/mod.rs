@@ -1,0 +1,107 @@
+//! A room of any game, as the rest of the gateway sees it.
+//!
+//! [`AnyRoom`] hides the game's types; [`GameRoom`] is the adapter behind it, one for each game,
+//! monomorphised. No request of a player goes through a queue or another task: whoever brings it
+//! locks the room, and the outcome is in every outbox when the lock is released.
+
+mod game_room;
+mod joining;
+
+use std::sync::Arc;
+
+use parlor_core::{CloseReason, Command, Digest, Time};
+use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, Secret};
+
+use crate::encode::{Answering, Link};
+use crate::feed::Hold;
+
+pub(crate) use game_room::{GameEntry, NewRoom, not_in_room};
+
+/// A room of a game that is not known here.
+///
+/// Every answer to a request is pushed to the asker's outbox by the room itself, in its place among
+/// the events.
+pub(crate) trait AnyRoom: Send + Sync + 'static {
+    /// The room's name.
+    fn code(&self) -> RoomCode;
+
+    /// Lets a newcomer sit down. On refusal nothing is pushed.
+    fn join(
+        &self,
+        now: Time,
+        newcomer: Newcomer,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Hold, ErrorDetail>;
+
+    /// Gives the seat of this token to a socket. `None` when no seat has it. On refusal nothing is
+    /// pushed.
+    fn reconnect(
+        &self,
+        now: Time,
+        token: &Digest,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Option<Hold>, ErrorDetail>;
+
+    /// The socket is lost.
+    fn disconnect(&self, now: Time, hold: Hold);
+
+    /// Handles a request of a socket that holds a seat, and says whether it still does.
+    fn handle(
+        &self,
+        now: Time,
+        hold: Hold,
+        request: SeatRequest<'_>,
+        to: Answering,
+        link: &Link,
+    ) -> AfterRequest;
+
+    /// Fires what is due and asks the bots whose time has come.
+    fn wake(self: Arc<Self>, now: Time);
+
+    /// Ends the room.
+    fn close(&self, now: Time, reason: CloseReason);
+}
+
+/// Someone who wants a seat.
+pub(crate) struct Newcomer {
+    pub(crate) name: String,
+    pub(crate) token: Secret,
+    pub(crate) spectator: bool,
+    pub(crate) password: Option<Secret>,
+}
+
+/// A request that a room handles for a seat.
+pub(crate) enum SeatRequest<'a> {
+    /// An action, still in bytes.
+    Action(RawData<'a>),
+    /// Anything that the room decides on.
+    Command(Command),
+    /// The state as the seat sees it.
+    State,
+}
+
+/// Whether a socket still holds its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterRequest {
+    /// It does.
+    Attached,
+    /// It left, or had lost the seat before it asked.
+    Unattached,
+}
+
+/// What the gateway knows of a game.
+pub(crate) trait AnyGame: Send + Sync + 'static {
+    /// The game's name in the protocol.
+    fn game_type(&self) -> &'static str;
+
+    /// What `list_games` says of it.
+    fn summary(&self) -> parlor_protocol::GameSummary;
+
+    /// Options as the game reads them, with its defaults filled in.
+    fn read_options(&self, options: Object) -> Result<Object, ErrorDetail>;
+
+    /// Makes a room, which is not yet known to anyone.
+    fn create(&self, now: Time, room: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail>;
+}

@@ -1,0 +1,85 @@
+//! What every room and every connection of a gateway works with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::GatewayConfig;
+use crate::driver::Driver;
+use crate::encode::Link;
+use crate::listing::Listings;
+use crate::registry::Rooms;
+use crate::sessions::Sessions;
+use crate::sharded::Sharded;
+
+pub(crate) struct Shared {
+    pub(crate) config: GatewayConfig,
+    pub(crate) clock: Clock,
+    pub(crate) rooms: Rooms,
+    pub(crate) listings: Arc<Listings>,
+    pub(crate) sessions: Sessions,
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) searches: Searches,
+    /// Every socket's way out, by connection number.
+    pub(crate) connections: Sharded<u64, Link>,
+    pub(crate) draining: AtomicBool,
+    numbers: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: GatewayConfig,
+        clock: Clock,
+        listings: Listings,
+        sessions: Sessions,
+    ) -> Self {
+        Self {
+            clock,
+            rooms: Rooms::new(config.rooms_max),
+            listings: Arc::new(listings),
+            sessions,
+            driver: Arc::new(Driver::new(config.driver_shards)),
+            searches: Searches::new(config.searching_bots_max),
+            connections: Sharded::new(),
+            draining: AtomicBool::new(false),
+            numbers: AtomicU64::new(1),
+            config,
+        }
+    }
+
+    /// A number that no room and no connection has had.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+/// Threads for bots that search: a few at once, the others wait their turn.
+pub(crate) struct Searches {
+    permits: Arc<Semaphore>,
+    runtime: Handle,
+}
+
+impl Searches {
+    fn new(max: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max.max(1))), runtime: Handle::current() }
+    }
+
+    /// Runs `search` when it is its turn. At most one waits for each bot in a room. Searches that
+    /// have begun end by themselves; those that wait end with the runtime.
+    pub(crate) fn spawn(&self, search: impl FnOnce() + Send + 'static) {
+        let permits = Arc::clone(&self.permits);
+        self.runtime.spawn(async move {
+            // Never closed, so there is always a permit to come.
+            if let Ok(_permit) = permits.acquire_owned().await {
+                let _panicked = tokio::task::spawn_blocking(search).await;
+            }
+        });
+    }
+}

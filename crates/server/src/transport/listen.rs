@@ -1,0 +1,328 @@
+//! Accepts sockets, and owns every task there is for them.
+//!
+//! One task accepts. Each socket first gets a handshake task, which speaks HTTP and ends when the
+//! connection does or has become a WebSocket; then a connection task, which is much smaller. Both
+//! kinds belong to the accepting task: [`Listening::stop`] drains them under one deadline, and
+//! dropping the [`Listening`] aborts everything at once.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    future::ready,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use parlor_gateway::outbox::Outbox;
+use parlor_protocol::CloseCode;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{Instrument, debug, debug_span, error, info, warn};
+
+use super::{Endpoint, Session, TransportConfig, connection};
+use crate::{
+    config::ServerConfig,
+    http::{Door, Opening, Site},
+};
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Listening {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: AbortOnDropHandle<Stopped>,
+}
+
+/// What stopping left undone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stopped {
+    /// Connections that were cut because they did not close in time.
+    pub connections_cut: usize,
+}
+
+impl Listening {
+    /// Starts to serve `site` on `listener`.
+    pub fn start<E: Endpoint>(
+        listener: TcpListener,
+        site: Site<E>,
+        config: ServerConfig,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let front = Arc::new(Front {
+            site,
+            door: Door {
+                allowed_origins: config.allowed_origins.clone(),
+                places: Arc::new(Semaphore::new(config.connections_max)),
+            },
+            config,
+            stop: stop.clone(),
+        });
+        let task = tokio::spawn(serve(listener, front).instrument(debug_span!("listen", %address)));
+        Ok(Self { address, stop, task: AbortOnDropHandle::new(task) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops to accept, closes every connection with 1001 and waits for them to end, for
+    /// [`ServerConfig::drain_time_max`] at most.
+    pub async fn stop(self) -> Stopped {
+        self.stop.cancel();
+        match self.task.await {
+            Ok(stopped) => stopped,
+            Err(error) => {
+                error!(%error, "the listener broke");
+                Stopped { connections_cut: 0 }
+            }
+        }
+    }
+}
+
+/// What all handshakes share.
+struct Front<E> {
+    site: Site<E>,
+    door: Door,
+    config: ServerConfig,
+    stop: CancellationToken,
+}
+
+/// A socket past its handshake.
+struct Opened<S> {
+    io: TcpStream,
+    /// What the client sent right behind its handshake.
+    first: Vec<u8>,
+    session: S,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
+async fn serve<E: Endpoint>(listener: TcpListener, front: Arc<Front<E>>) -> Stopped {
+    let mut handshakes = JoinSet::new();
+    let mut connections = Connections::new(&front.config.transport);
+    let mut accepting = Accepting::new(listener);
+    loop {
+        let may_accept = handshakes.len() < front.config.http_connections_max;
+        // Each arm may lose at any time: neither a socket that was not yet accepted nor a task
+        // that was not yet joined is lost by asking again.
+        tokio::select! {
+            biased;
+            () = front.stop.cancelled() => break,
+            Some(ended) = handshakes.join_next() => {
+                if let Some(opened) = opened(ended) {
+                    connections.open(opened);
+                }
+            }
+            Some(ended) = connections.tasks.join_next_with_id() => connections.forget(ended),
+            (stream, peer) = accepting.next(), if may_accept => {
+                let span = debug_span!("handshake", %peer);
+                handshakes.spawn(handshake(stream, peer, Arc::clone(&front)).instrument(span));
+            }
+        }
+    }
+    drop(accepting);
+
+    info!(connections = connections.tasks.len(), "closing connections");
+    connections.close();
+    let drain = async {
+        while let Some(ended) = handshakes.join_next().await {
+            if let Some(opened) = opened(ended) {
+                connections.open(opened);
+                connections.close();
+            }
+        }
+        while let Some(ended) = connections.tasks.join_next_with_id().await {
+            connections.forget(ended);
+        }
+    };
+    if timeout(front.config.drain_time_max, drain).await.is_err() {
+        warn!(
+            connections = connections.tasks.len(),
+            handshakes = handshakes.len(),
+            "not closed in time, cut"
+        );
+    }
+    let connections_cut = connections.tasks.len();
+    connections.tasks.shutdown().await;
+    handshakes.shutdown().await;
+    Stopped { connections_cut }
+}
+
+/// The WebSocket connections.
+struct Connections {
+    config: Arc<TransportConfig>,
+    tasks: JoinSet<()>,
+    /// By task, to be closed when the server stops.
+    outboxes: HashMap<Id, Arc<Outbox>>,
+}
+
+impl Connections {
+    fn new(config: &TransportConfig) -> Self {
+        Self {
+            config: Arc::new(config.clone()),
+            tasks: JoinSet::new(),
+            outboxes: HashMap::new(),
+        }
+    }
+
+    fn open<S: Session>(&mut self, opened: Opened<S>) {
+        let Opened { io, first, session, peer, place } = opened;
+        let outbox = Arc::clone(session.outbox());
+        let run = connection::run(io, first, session, Arc::clone(&self.config));
+        let task = async move {
+            run.await;
+            drop(place);
+        };
+        let task = self.tasks.spawn(task.instrument(debug_span!("connection", %peer)));
+        self.outboxes.insert(task.id(), outbox);
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                error!(%error, "a connection's task broke");
+                error.id()
+            }
+        };
+        self.outboxes.remove(&id);
+    }
+
+    fn close(&self) {
+        for outbox in self.outboxes.values() {
+            outbox.close(CloseCode::GoingAway.as_u16(), "going away");
+        }
+    }
+}
+
+fn opened<S>(ended: Result<Option<Opened<S>>, JoinError>) -> Option<Opened<S>> {
+    ended.unwrap_or_else(|error| {
+        error!(%error, "a handshake's task broke");
+        None
+    })
+}
+
+/// Serves HTTP until the connection ends or has become a WebSocket.
+async fn handshake<E: Endpoint>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: Arc<Front<E>>,
+) -> Option<Opened<E::Session>> {
+    let opening = Mutex::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (answer, opened) = front.site.answer(request, &front.door);
+        *opening.lock() = opened;
+        ready(Ok::<_, Infallible>(answer))
+    });
+    let config = &front.config;
+    let served = {
+        let mut http = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(config.handshake_time_max)
+                .max_buf_size(HEADER_BYTES_MAX)
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
+        );
+        // The connection is polled on after it has lost: nothing is dropped half-way.
+        let early = tokio::select! {
+            served = http.as_mut() => Some(served),
+            () = front.stop.cancelled() => None,
+            () = sleep(config.http_time_max) => None,
+        };
+        match early {
+            Some(served) => served,
+            None => {
+                http.as_mut().graceful_shutdown();
+                timeout(config.handshake_time_max, http).await.unwrap_or(Ok(()))
+            }
+        }
+    };
+    if let Err(error) = served {
+        debug!(%error, "the connection failed");
+    }
+
+    let Opening { upgrade, subprotocol, place } = opening.into_inner()?;
+    let upgraded = upgrade.await.ok()?.into_inner().into_inner();
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some(Opened {
+        io: parts.io.into_inner(),
+        first: parts.read_buf.into(),
+        session: front.site.connect(subprotocol, peer),
+        peer,
+        place,
+    })
+}
+
+/// Accepts for as long as the process lives, whatever the system says.
+struct Accepting {
+    listener: TcpListener,
+    /// How long to wait after the next failure.
+    pause: Duration,
+    /// Until when to wait because of the last one.
+    paused_until: Option<Instant>,
+}
+
+impl Accepting {
+    fn new(listener: TcpListener) -> Self {
+        Self { listener, pause: PAUSE_MIN, paused_until: None }
+    }
+
+    /// The next socket. Can be dropped and called again.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            if let Some(until) = self.paused_until {
+                sleep_until(until).await;
+                self.paused_until = None;
+            }
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.pause = PAUSE_MIN;
+                    // A move should not wait for the acknowledgement of the one before.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        debug!(%error, %peer, "lost before it was accepted");
+                        continue;
+                    }
+                    return (stream, peer);
+                }
+                Err(error) if concerns_one_socket(&error) => {
+                    debug!(%error, "lost before it was accepted");
+                }
+                Err(error) => {
+                    // Out of descriptors or memory: those who wait stay in the system's queue.
+                    warn!(%error, pause = ?self.pause, "cannot accept");
+                    self.paused_until = Some(Instant::now() + self.pause);
+                    self.pause = (self.pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+    }
+}
+
+fn concerns_one_socket(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Request headers of a connection, and what a client sends behind them.
+const HEADER_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,121 @@
+//! When a quiet connection is due for something.
+//!
+//! [`Pulse`] owns one timer per connection and decides what it means: a ping after some silence,
+//! the end after twice that, the end of a client that is there but does nothing, or the end of
+//! our patience with a close handshake. Hearing from the client only notes the time: the timer is
+//! set again when it fires, not with every message.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The timer of one connection.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    timer: Pin<Box<Sleep>>,
+    /// This connection's own.
+    heartbeat: Duration,
+    /// When any byte came last.
+    heard: Instant,
+    /// When a message came last.
+    spoken: Instant,
+    pinged: bool,
+    /// When the socket is cut, whatever happens. Set once.
+    cut: Option<Instant>,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tick {
+    /// Ping the client.
+    Ping,
+    /// It did not answer.
+    Silent,
+    /// It answers, but has nothing to say.
+    Idle,
+    /// Closing has taken too long.
+    Cut,
+}
+
+impl Pulse {
+    pub(super) fn new(heartbeat: Duration) -> Self {
+        let now = Instant::now();
+        let heartbeat = jittered(heartbeat);
+        Self {
+            timer: Box::pin(sleep_until(now + heartbeat)),
+            heartbeat,
+            heard: now,
+            spoken: now,
+            pinged: false,
+            cut: None,
+        }
+    }
+
+    /// Notes that bytes came.
+    pub(super) fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.pinged = false;
+    }
+
+    /// Notes that a message came.
+    pub(super) fn spoken(&mut self) {
+        self.spoken = self.heard;
+    }
+
+    /// Cuts the connection after `patience`, if no cut is set already.
+    pub(super) fn cut_after(&mut self, patience: Duration) {
+        if self.cut.is_none() {
+            let cut = Instant::now() + patience;
+            self.cut = Some(cut);
+            self.timer.as_mut().reset(cut);
+        }
+    }
+
+    /// What is due. Each tick comes once; `idle_max` is asked only when the timer fires.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        idle_max: impl Fn() -> Option<Duration>,
+    ) -> Poll<Tick> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let (due, tick) = self.next(idle_max());
+            if due <= Instant::now() {
+                self.pinged |= tick == Tick::Ping;
+                return Poll::Ready(tick);
+            }
+            self.timer.as_mut().reset(due);
+        }
+    }
+
+    /// Whether the cut is due. Nothing else counts here.
+    pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.cut.is_none() { Poll::Pending } else { self.timer.as_mut().poll(cx) }
+    }
+
+    fn next(&self, idle_max: Option<Duration>) -> (Instant, Tick) {
+        if let Some(cut) = self.cut {
+            return (cut, Tick::Cut);
+        }
+        let silence = if self.pinged {
+            (self.heard + 2 * self.heartbeat, Tick::Silent)
+        } else {
+            (self.heard + self.heartbeat, Tick::Ping)
+        };
+        match idle_max.map(|idle_max| self.spoken + idle_max) {
+            Some(idle) if idle < silence.0 => (idle, Tick::Idle),
+            Some(_) | None => silence,
+        }
+    }
+}
+
+/// `heartbeat`, up to a fifth more or less.
+fn jittered(heartbeat: Duration) -> Duration {
+    // Without a random number all beat alike, which costs nothing but evenness.
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    heartbeat.mul_f64(0.8 + 0.4 * f64::from(random) / f64::from(u32::MAX))
+}

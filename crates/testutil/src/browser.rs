@@ -1,0 +1,389 @@
+//! A real browser for tests: Chromium, driven through chromedriver.
+//!
+//! [`Browser`] is one window with a profile of its own, so that two of them are two players. It does what
+//! a person does: looks for words, presses what bears a label, fills in a field, types. Whatever is
+//! looked for is waited for, up to [`PATIENCE`]; then the test fails with what the page shows
+//! instead. [`Browser::finish`] holds every page to having no complaint in its console.
+//!
+//! The driver and the browser end when their owners are dropped, also by a failing test. Chromium and
+//! chromedriver have to be installed (Debian: `chromium` and `chromium-driver`).
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, interval};
+use url::Url;
+
+/// How long a page may take to show what a test looks for.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The tab key, for [`Browser::key`].
+pub const TAB: char = '\u{E004}';
+/// The enter key.
+pub const ENTER: char = '\u{E007}';
+/// The arrow keys.
+pub const LEFT: char = '\u{E012}';
+/// See [`LEFT`].
+pub const UP: char = '\u{E013}';
+/// See [`LEFT`].
+pub const RIGHT: char = '\u{E014}';
+/// See [`LEFT`].
+pub const DOWN: char = '\u{E015}';
+
+/// The size of a window, in CSS pixels.
+#[derive(Clone, Copy, Debug)]
+pub enum Screen {
+    /// 375 by 800, touched.
+    Phone,
+    /// 1280 by 800, with a mouse.
+    Desk,
+}
+
+/// A running chromedriver.
+#[derive(Debug)]
+pub struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    /// Starts chromedriver on a port that it finds free.
+    ///
+    /// # Panics
+    ///
+    /// When it is not installed, or does not say where it listens.
+    pub fn start() -> Arc<Self> {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("chromedriver starts (Debian's package is chromium-driver)");
+        let output = process.stdout.take().expect("stdout is piped");
+        let port = BufReader::new(output)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, rest) = line.split_once("successfully on port ")?;
+                rest.trim_end_matches('.').parse().ok()
+            })
+            .expect("chromedriver says its port");
+        Arc::new(Self { process, port })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Both fail only when it has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One window of a browser.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    session: String,
+    driver: Arc<Driver>,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens a window with a fresh profile.
+    pub async fn open(driver: &Arc<Driver>, screen: Screen) -> Self {
+        let profile = tempfile::tempdir().expect("a directory for the profile");
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(screen, profile.path()))
+            .connect(&format!("http://127.0.0.1:{}", driver.port))
+            .await
+            .expect("chromium starts");
+        let session = client.session_id().await.expect("a session has an id").expect("a session has an id");
+        Self { client, session, driver: Arc::clone(driver), _profile: profile }
+    }
+
+    /// Goes to a page.
+    pub async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap_or_else(|error| panic!("{url} opens: {error}"));
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        self.client.refresh().await.expect("the page reloads");
+    }
+
+    /// The address shown.
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.expect("the window is there").to_string()
+    }
+
+    /// What the page shows, as text.
+    pub async fn text(&self) -> String {
+        let text = self.client.execute("return document.body.innerText", vec![]).await;
+        text.ok().and_then(|text| text.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+    }
+
+    /// Waits until the page shows these words.
+    pub async fn see(&self, words: &str) {
+        self.see_any(&[words]).await;
+    }
+
+    /// Waits until the page shows one of these and says which.
+    pub async fn see_any(&self, words: &[&str]) -> usize {
+        let script = "return arguments[0].findIndex((words) => document.body.innerText.includes(words)) + 1";
+        let found = self.until(script, vec![json!(words)], &format!("to see {words:?}")).await;
+        usize::try_from(found.as_u64().expect("a number")).expect("an index") - 1
+    }
+
+    /// Waits until `script` returns something true, and returns that.
+    ///
+    /// # Panics
+    ///
+    /// After [`PATIENCE`], with `what` was waited for and what the page shows.
+    pub async fn until(&self, script: &str, arguments: Vec<Value>, what: &str) -> Value {
+        self.poll(what, async || {
+            // A script fails while a page is being replaced by another: then it is asked again.
+            let value = self.client.execute(script, arguments.clone()).await.ok()?;
+            let empty = matches!(&value, Value::Null | Value::Bool(false)) || value == json!(0) || value == json!("");
+            (!empty).then_some(value)
+        })
+        .await
+    }
+
+    /// Presses the button, or follows the link, of this label, once it is there to be pressed.
+    pub async fn press(&self, label: &str) {
+        let quoted = xpath_string(label);
+        let path = format!("//*[self::button or self::a][normalize-space(.)={quoted} or @aria-label={quoted}]");
+        self.press_at(&path, label).await;
+    }
+
+    /// As [`press`](Self::press), for a label of which only the beginning is known.
+    pub async fn press_starting(&self, label: &str) {
+        let quoted = xpath_string(label);
+        let path =
+            format!("//*[self::button or self::a][starts-with(normalize-space(.), {quoted}) or starts-with(@aria-label, {quoted})]");
+        self.press_at(&path, label).await;
+    }
+
+    async fn press_at(&self, path: &str, label: &str) {
+        let what = format!("to press {label:?}");
+        self.poll(&what, async || {
+            for element in self.client.find_all(Locator::XPath(path)).await.ok()? {
+                if pressable(&element).await.unwrap_or(false) && element.click().await.is_ok() {
+                    return Some(());
+                }
+            }
+            None
+        })
+        .await;
+    }
+
+    /// Writes into the field of this label, in place of what is there.
+    pub async fn fill(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        field.clear().await.expect("the field can be emptied");
+        field.send_keys(text).await.expect("the field takes text");
+    }
+
+    /// Chooses the entry with this text in the list of this label.
+    pub async fn choose(&self, label: &str, entry: &str) {
+        let list = self.field(label).await;
+        list.select_by_label(entry).await.unwrap_or_else(|error| panic!("{label} offers {entry}: {error}"));
+    }
+
+    /// What stands in the field of this label.
+    pub async fn value(&self, label: &str) -> String {
+        let field = self.field(label).await;
+        field.prop("value").await.expect("the field is there").unwrap_or_default()
+    }
+
+    async fn field(&self, label: &str) -> Element {
+        let quoted = xpath_string(label);
+        let path = format!("//label[span[normalize-space(.)={quoted}]]/*[self::input or self::select] | //input[@aria-label={quoted}]");
+        let what = format!("the field {label:?}");
+        self.poll(&what, async || {
+            for element in self.client.find_all(Locator::XPath(&path)).await.ok()? {
+                if element.is_displayed().await.unwrap_or(false) {
+                    return Some(element);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Presses a key on the keyboard, whatever has the focus.
+    pub async fn key(&self, key: char) {
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        self.client.perform_actions(keys).await.expect("the key can be pressed");
+    }
+
+    /// Types a text, whatever has the focus.
+    pub async fn type_text(&self, text: &str) {
+        for key in text.chars() {
+            self.key(key).await;
+        }
+    }
+
+    /// Presses tab until what bears this label has the focus, and can be seen to have it.
+    ///
+    /// # Panics
+    ///
+    /// When it is not reached in [`TABS_MAX`] steps.
+    pub async fn tab_to(&self, label: &str) {
+        for _ in 0..TABS_MAX {
+            self.key(TAB).await;
+            let focused = self.client.execute(FOCUSED, vec![]).await.expect("the page has a focus");
+            if focused["label"].as_str() == Some(label) {
+                assert_eq!(focused["visible"], true, "the focus on {label:?} can be seen");
+                return;
+            }
+        }
+        panic!("{label:?} cannot be reached by the tab key");
+    }
+
+    /// What bears the focus, by its label.
+    pub async fn focused(&self) -> String {
+        let focused = self.client.execute(FOCUSED, vec![]).await.expect("the page has a focus");
+        focused["label"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// How far the page is wider than its window, in CSS pixels; 0 when it fits.
+    pub async fn overflow_px(&self) -> u64 {
+        let script = "return Math.max(0, document.documentElement.scrollWidth - innerWidth)";
+        self.client.execute(script, vec![]).await.expect("the page has a width").as_u64().expect("a number")
+    }
+
+    /// Saves what the window shows as a PNG.
+    pub async fn screenshot(&self, file: &Path) {
+        let image = self.client.screenshot().await.expect("the window can be photographed");
+        std::fs::write(file, image).unwrap_or_else(|error| panic!("{} is written: {error}", file.display()));
+    }
+
+    /// Closes the window.
+    ///
+    /// # Panics
+    ///
+    /// When any page in it left an error or a warning in the console, a violated content security policy included.
+    pub async fn finish(self) {
+        self.finish_despite(|_| false).await;
+    }
+
+    /// As [`finish`](Self::finish), where the test itself is the cause of some complaints.
+    pub async fn finish_despite(self, is_expected: impl Fn(&str) -> bool) {
+        let log = self.client.issue_cmd(ConsoleLog).await.expect("the console can be read");
+        let complaints: Vec<String> = log
+            .as_array()
+            .expect("a list of entries")
+            .iter()
+            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            .map(|entry| entry["message"].to_string())
+            .filter(|message| !is_expected(message))
+            .collect();
+        assert!(complaints.is_empty(), "the console is quiet, but for {complaints:#?}");
+    }
+
+    /// Asks `attempt` again and again until it has an answer.
+    async fn poll<T>(&self, what: &str, attempt: impl AsyncFn() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pace = interval(PACE);
+        while Instant::now() < deadline {
+            pace.tick().await;
+            if let Some(answer) = attempt().await {
+                return answer;
+            }
+        }
+        panic!("waited in vain {what}; the page shows:\n{}", self.text().await);
+    }
+}
+
+impl Drop for Browser {
+    /// Ends the browser, which would outlive the driver.
+    fn drop(&mut self) {
+        let request =
+            format!("DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", self.session);
+        let ended = TcpStream::connect(("127.0.0.1", self.driver.port)).and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(request.as_bytes())?;
+            // The first bytes of the answer come when the browser has ended.
+            stream.read(&mut [0; 64])
+        });
+        if let Err(error) = ended {
+            eprintln!("a browser may still be running: {error}");
+        }
+    }
+}
+
+/// Whether a person could press it: seen, and not said to be of no use just now.
+async fn pressable(element: &Element) -> Result<bool, CmdError> {
+    Ok(element.is_displayed().await?
+        && element.is_enabled().await?
+        && element.attr("aria-disabled").await?.as_deref() != Some("true"))
+}
+
+fn capabilities(screen: Screen, profile: &Path) -> Capabilities {
+    let mut options = json!({
+        "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,800",
+            format!("--user-data-dir={}", profile.display()),
+        ],
+    });
+    if matches!(screen, Screen::Phone) {
+        let metrics = json!({ "width": 375, "height": 800, "pixelRatio": 2, "touch": true, "mobile": true });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
+    let Value::Object(capabilities) = json!({
+        "goog:chromeOptions": options,
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "unhandledPromptBehavior": "accept",
+    }) else {
+        unreachable!("an object was written");
+    };
+    capabilities
+}
+
+/// A text as XPath writes it. XPath knows no escapes; no label here has both kinds of quotes.
+fn xpath_string(text: &str) -> String {
+    if text.contains('"') { format!("'{text}'") } else { format!("\"{text}\"") }
+}
+
+/// What was written into the console since it was last asked for.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// Between two looks at a page.
+const PACE: Duration = Duration::from_millis(50);
+/// More than any of our pages has things to stop at.
+const TABS_MAX: usize = 40;
+/// The label of what has the focus, and whether something around it shows that.
+const FOCUSED: &str = r#"
+    const it = document.activeElement;
+    const label = it.ariaLabel ?? it.labels?.[0]?.querySelector("span")?.innerText ?? it.innerText;
+    const style = getComputedStyle(it);
+    return { label: label.trim(), visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 };
+"#;
