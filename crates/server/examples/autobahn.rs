@@ -8,11 +8,14 @@ use std::{
 };
 
 use clap::Parser;
-use parlor_gateway::outbox::{Class, Message, Outbox, OutboxLimits};
+use parlor_gateway::{
+    Handled,
+    outbox::{Class, Message, Outbox, OutboxLimits},
+};
 use parlor_protocol::FrameKind;
 use parlor_server::{
     ServerConfig, Site,
-    transport::{Endpoint, Ending, Handled, Listening, Session},
+    transport::{Endpoint, Ending, Listening, Session},
 };
 use tokio::{net::TcpListener, signal::ctrl_c};
 
@@ -37,9 +40,9 @@ struct Args {
 async fn main() -> io::Result<()> {
     let args = Args::parse();
     let mut config = ServerConfig::default();
-    config.transport.message_bytes_max = args.message_bytes_max;
-    config.transport.fragments_max = args.fragments_max;
-    config.transport.heartbeat = Duration::from_secs(args.heartbeat_seconds);
+    config.gateway.frame.message_bytes_max = args.message_bytes_max;
+    config.fragments_max = args.fragments_max;
+    config.gateway.heartbeat = Duration::from_secs(args.heartbeat_seconds);
 
     let listener = TcpListener::bind(args.listen).await?;
     let limits = OutboxLimits { bytes_max: 2 * args.message_bytes_max, ..OutboxLimits::default() };

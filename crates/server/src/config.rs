@@ -2,8 +2,12 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
     time::Duration,
 };
+
+use hyper::http::uri::Authority;
+use parlor_gateway::GatewayConfig;
 
 use crate::transport::TransportConfig;
 
@@ -17,9 +21,8 @@ pub struct ServerConfig {
     /// Address to listen on. Defaults to 127.0.0.1:8080, which only this machine reaches. Port 0
     /// lets the system choose; the server says which it chose.
     pub listen: SocketAddr,
-    /// Origins whose pages may connect, beside the server's own, as a browser writes them:
-    /// `https://games.example`. Defaults to none.
-    pub allowed_origins: Vec<String>,
+    /// Origins whose pages may connect, beside the server's own. Defaults to none.
+    pub allowed_origins: Vec<Origin>,
     /// WebSocket connections at a time. Defaults to 10000; a handshake above it is answered with
     /// 503. Lowered at start to what the limit on file descriptors leaves. An idle connection
     /// takes about 2 KiB beside what the system keeps for its socket.
@@ -36,8 +39,57 @@ pub struct ServerConfig {
     /// How long stopping waits for connections to be closed in good order. Defaults to 5 s, inside
     /// the 30 s that most orchestrators allow.
     pub drain_time_max: Duration,
-    /// How each WebSocket connection is kept.
-    pub transport: TransportConfig,
+    /// Frames of a client's message. Defaults to 64, above which it is closed with 1009.
+    pub fragments_max: u32,
+    /// How long a close frame may take to be sent and answered before the socket is cut. Defaults
+    /// to 1 s.
+    pub close_time_max: Duration,
+    /// How much rooms and their clients may ask for.
+    pub gateway: GatewayConfig,
+}
+
+/// Where a page comes from, as a browser names it: `https://games.example`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin(String);
+
+/// Why a text is no origin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("an origin is http:// or https://, a host and perhaps a port, as in https://games.example")]
+pub struct ParseOriginError;
+
+impl ServerConfig {
+    pub(crate) fn transport(&self) -> TransportConfig {
+        TransportConfig {
+            message_bytes_max: self.gateway.frame.message_bytes_max,
+            fragments_max: self.fragments_max,
+            heartbeat: self.gateway.heartbeat,
+            close_time_max: self.close_time_max,
+        }
+    }
+}
+
+impl Origin {
+    /// Whether a browser means this one.
+    pub(crate) fn is(&self, named: &str) -> bool {
+        self.0.eq_ignore_ascii_case(named)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ParseOriginError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOriginError> {
+        let authority = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"))
+            .ok_or(ParseOriginError)?;
+        match authority.parse::<Authority>() {
+            Ok(parsed) if !parsed.host().is_empty() && !authority.contains('@') => {
+                Ok(Self(text.to_owned()))
+            }
+            Ok(_) | Err(_) => Err(ParseOriginError),
+        }
+    }
 }
 
 impl Default for ServerConfig {
@@ -50,7 +102,34 @@ impl Default for ServerConfig {
             handshake_time_max: Duration::from_secs(10),
             http_time_max: Duration::from_secs(60),
             drain_time_max: Duration::from_secs(5),
-            transport: TransportConfig::default(),
+            fragments_max: 64,
+            close_time_max: Duration::from_secs(1),
+            gateway: GatewayConfig::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_scheme_host_and_port() {
+        for text in ["https://games.example", "http://127.0.0.1:8080", "http://[::1]:80"] {
+            assert!(text.parse::<Origin>().unwrap().is(text));
+        }
+        for text in [
+            "games.example",
+            "https://",
+            "https://games.example/",
+            "https://games.example/path",
+            "https://me@games.example",
+            "ftp://games.example",
+            "null",
+            "*",
+            "",
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(ParseOriginError), "{text}");
         }
     }
 }

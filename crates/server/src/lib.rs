@@ -1,7 +1,24 @@
-//! The Parlor server.
+//! A server for multiplayer games.
+//!
+//! A [`Server`] takes games, each a type that implements [`Game`](parlor_core::Game), and pages
+//! for them, and serves both: `GET /ws` for clients, everything else for browsers.
+//!
+//! ```text
+//! transport   sockets, handshakes, frames, heartbeats: knows no games
+//! http        pages and the shape of errors
+//! session     where the two meet the gateway
+//! server      all of it as one value
+//! ```
 
 mod config;
 mod http;
+mod server;
+mod session;
+mod signal;
 pub mod transport;
 
-pub use self::{config::ServerConfig, http::Site};
+pub use self::{
+    config::{Origin, ParseOriginError, ServerConfig},
+    http::Site,
+    server::{Running, Server, StartError, runtime},
+};

@@ -217,7 +217,8 @@ async fn tic_tac_toe_is_played_by_keyboard_alone() {
     ada.key(ENTER).await;
 
     ada.see("Your turn").await;
-    let corner = ada.until("return document.querySelector('.square').ariaLabel", vec![], "the board").await;
+    let corner =
+        ada.until("return document.querySelector('.square').ariaLabel", vec![], "the board").await;
     ada.tab_to(corner.as_str().expect("a label")).await;
     let (mut row, mut column) = (1, 1);
     for _ in 0..SQUARES {

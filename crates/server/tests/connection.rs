@@ -20,6 +20,15 @@ use tokio::{
     time::Instant,
 };
 
+fn config() -> TransportConfig {
+    TransportConfig {
+        message_bytes_max: 1000,
+        fragments_max: 8,
+        heartbeat: Duration::from_secs(20),
+        close_time_max: Duration::from_secs(1),
+    }
+}
+
 /// A connection and all that can be seen of it.
 struct Fixture {
     client: Client<DuplexStream>,
@@ -31,19 +40,15 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self::with(Echo::new(), 1 << 20, |_| {})
+        Self::with(Echo::new(), 1 << 20)
     }
 
     /// A connection over a pipe that holds `pipe_bytes` each way.
-    fn with(echo: Echo, pipe_bytes: usize, change: impl FnOnce(&mut TransportConfig)) -> Self {
-        let mut config = TransportConfig::default();
-        config.message_bytes_max = 1000;
-        config.fragments_max = 8;
-        change(&mut config);
+    fn with(echo: Echo, pipe_bytes: usize) -> Self {
         let (io, far) = duplex(pipe_bytes);
         let (outbox, diary, gate) =
             (Arc::clone(&echo.outbox), Arc::clone(&echo.diary), Arc::clone(&echo.gate));
-        let task = tokio::spawn(run(io, Vec::new(), echo, Arc::new(config)));
+        let task = tokio::spawn(run(io, Vec::new(), echo, Arc::new(config())));
         Self { client: Client { io: far }, outbox, diary, gate, task }
     }
 
@@ -77,7 +82,7 @@ async fn bytes_read_behind_the_handshake_come_first() {
     let (io, far) = duplex(1000);
     let first = [text("one"), text("two")].concat();
     let (first, rest) = first.split_at(12);
-    tokio::spawn(run(io, first.to_vec(), Echo::new(), Arc::default()));
+    tokio::spawn(run(io, first.to_vec(), Echo::new(), Arc::new(config())));
     let mut client = Client { io: far };
     client.expect_text("one").await;
     client.send(rest).await;
@@ -86,7 +91,7 @@ async fn bytes_read_behind_the_handshake_come_first() {
 
 #[tokio::test(start_paused = true)]
 async fn frames_survive_any_cut() {
-    let mut fixture = Fixture::with(Echo::new(), 1, |_| {});
+    let mut fixture = Fixture::with(Echo::new(), 1);
     let long = "long ".repeat(150);
     let sent = [text("one"), text(&long), frame(0x01, b"tw"), frame(0x80, b"o")].concat();
     let (mut reader, mut writer) = tokio::io::split(fixture.client.io);
@@ -124,7 +129,7 @@ async fn pings_are_answered_in_order_even_inside_a_message() {
 /// Pongs are made only as fast as they are read.
 #[tokio::test(start_paused = true)]
 async fn flood_of_pings_is_left_with_the_client() {
-    let mut fixture = Fixture::with(Echo::new(), 4096, |_| {});
+    let mut fixture = Fixture::with(Echo::new(), 4096);
     let ping = frame(0x89, &[7; 125]);
     let flood = ping.repeat(10_000);
     let all = tokio::time::timeout(Duration::from_secs(1), fixture.client.send(&flood)).await;
@@ -285,7 +290,7 @@ async fn close_is_not_held_up_by_a_request_that_hangs() {
 #[tokio::test(start_paused = true)]
 async fn pipelined_requests_do_not_fill_the_outbox() {
     let limits = OutboxLimits { messages_max: 100, ..OutboxLimits::default() };
-    let mut fixture = Fixture::with(Echo::with_limits(limits), 1 << 20, |_| {});
+    let mut fixture = Fixture::with(Echo::with_limits(limits), 1 << 20);
     fixture.client.send(&text("x").repeat(5000)).await;
     for _ in 0..5000 {
         fixture.client.expect_text("x").await;
@@ -296,7 +301,7 @@ async fn pipelined_requests_do_not_fill_the_outbox() {
 #[tokio::test(start_paused = true)]
 async fn client_that_does_not_read_its_answers_has_to_wait() {
     let limits = OutboxLimits { messages_max: 100, ..OutboxLimits::default() };
-    let mut fixture = Fixture::with(Echo::with_limits(limits), 4096, |_| {});
+    let mut fixture = Fixture::with(Echo::with_limits(limits), 4096);
     let requests = text("x").repeat(50_000);
     let all = tokio::time::timeout(Duration::from_secs(1), fixture.client.send(&requests)).await;
     assert!(all.is_err(), "350 kB would have been taken");
@@ -310,7 +315,7 @@ async fn client_that_does_not_read_its_answers_has_to_wait() {
 #[tokio::test(start_paused = true)]
 async fn slow_consumer_is_cut_within_a_second_of_its_outbox_being_full() {
     let limits = OutboxLimits { messages_max: 4, ..OutboxLimits::default() };
-    let fixture = Fixture::with(Echo::with_limits(limits), 16, |_| {});
+    let fixture = Fixture::with(Echo::with_limits(limits), 16);
     fixture.push("taken by the writer, which blocks").unwrap();
     tokio::task::yield_now().await;
     let start = Instant::now();
@@ -329,7 +334,7 @@ async fn slow_consumer_is_cut_within_a_second_of_its_outbox_being_full() {
 #[tokio::test(start_paused = true)]
 async fn slow_consumer_that_reads_in_time_learns_why() {
     let limits = OutboxLimits { messages_max: 1, ..OutboxLimits::default() };
-    let mut fixture = Fixture::with(Echo::with_limits(limits), 16, |_| {});
+    let mut fixture = Fixture::with(Echo::with_limits(limits), 16);
     fixture.push("taken by the writer, which blocks").unwrap();
     tokio::task::yield_now().await;
     fixture.push("dropped").unwrap();
@@ -387,7 +392,7 @@ async fn clients_that_came_together_are_not_pinged_together() {
 async fn idle_client_is_closed_when_its_session_says_so() {
     let mut echo = Echo::new();
     echo.idle_max = Some(Duration::from_secs(120));
-    let mut fixture = Fixture::with(echo, 1000, |_| {});
+    let mut fixture = Fixture::with(echo, 1000);
     tokio::time::sleep(Duration::from_secs(10)).await;
     fixture.client.send(&text("hello")).await;
     fixture.client.expect_text("hello").await;
@@ -404,7 +409,7 @@ async fn idle_client_is_closed_when_its_session_says_so() {
 /// Both a client that is not heard from and one whose socket takes nothing.
 #[tokio::test(start_paused = true)]
 async fn half_open_connection_ends_though_nothing_can_be_written() {
-    let fixture = Fixture::with(Echo::new(), 16, |_| {});
+    let fixture = Fixture::with(Echo::new(), 16);
     fixture.push("does not fit into the pipe").unwrap();
     let start = Instant::now();
     assert_eq!(fixture.ended().await, ["Lost", "dropped"]);
@@ -442,7 +447,7 @@ async fn task_of_a_connection_is_small() {
     assert_eq!(size_of::<Never>(), size_of::<tokio::net::TcpStream>());
     let echo = Echo::new();
     let session = size_of_val(&echo);
-    let task = run(Never([0; 5]), Vec::new(), echo, Arc::default());
+    let task = run(Never([0; 5]), Vec::new(), echo, Arc::new(config()));
     let own = size_of_val(&task) - session;
     assert!(own < 400, "{own} bytes beside the session");
 }

@@ -110,7 +110,8 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .expect("chromium starts");
-        let session = client.session_id().await.expect("a session has an id").expect("a session has an id");
+        let session =
+            client.session_id().await.expect("a session has an id").expect("a session has an id");
         Self { client, session, driver: Arc::clone(driver), _profile: profile }
     }
 
@@ -142,7 +143,8 @@ impl Browser {
 
     /// Waits until the page shows one of these and says which.
     pub async fn see_any(&self, words: &[&str]) -> usize {
-        let script = "return arguments[0].findIndex((words) => document.body.innerText.includes(words)) + 1";
+        let script =
+            "return arguments[0].findIndex((words) => document.body.innerText.includes(words)) + 1";
         let found = self.until(script, vec![json!(words)], &format!("to see {words:?}")).await;
         usize::try_from(found.as_u64().expect("a number")).expect("an index") - 1
     }
@@ -156,24 +158,39 @@ impl Browser {
         self.poll(what, async || {
             // A script fails while a page is being replaced by another: then it is asked again.
             let value = self.client.execute(script, arguments.clone()).await.ok()?;
-            let empty = matches!(&value, Value::Null | Value::Bool(false)) || value == json!(0) || value == json!("");
+            let empty = matches!(&value, Value::Null | Value::Bool(false))
+                || value == json!(0)
+                || value == json!("");
             (!empty).then_some(value)
         })
         .await
     }
 
+    /// Runs the body of an async function in the page and returns its result.
+    ///
+    /// # Panics
+    ///
+    /// When it throws.
+    pub async fn run(&self, body: &str) -> Value {
+        let script = format!("return (async () => {{ {body} }})()");
+        self.client.execute(&script, vec![]).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Presses the button, or follows the link, of this label, once it is there to be pressed.
     pub async fn press(&self, label: &str) {
         let quoted = xpath_string(label);
-        let path = format!("//*[self::button or self::a][normalize-space(.)={quoted} or @aria-label={quoted}]");
+        let path = format!(
+            "//*[self::button or self::a][normalize-space(.)={quoted} or @aria-label={quoted}]"
+        );
         self.press_at(&path, label).await;
     }
 
     /// As [`press`](Self::press), for a label of which only the beginning is known.
     pub async fn press_starting(&self, label: &str) {
         let quoted = xpath_string(label);
-        let path =
-            format!("//*[self::button or self::a][starts-with(normalize-space(.), {quoted}) or starts-with(@aria-label, {quoted})]");
+        let path = format!(
+            "//*[self::button or self::a][starts-with(normalize-space(.), {quoted}) or starts-with(@aria-label, {quoted})]"
+        );
         self.press_at(&path, label).await;
     }
 
@@ -200,7 +217,9 @@ impl Browser {
     /// Chooses the entry with this text in the list of this label.
     pub async fn choose(&self, label: &str, entry: &str) {
         let list = self.field(label).await;
-        list.select_by_label(entry).await.unwrap_or_else(|error| panic!("{label} offers {entry}: {error}"));
+        list.select_by_label(entry)
+            .await
+            .unwrap_or_else(|error| panic!("{label} offers {entry}: {error}"));
     }
 
     /// What stands in the field of this label.
@@ -211,7 +230,9 @@ impl Browser {
 
     async fn field(&self, label: &str) -> Element {
         let quoted = xpath_string(label);
-        let path = format!("//label[span[normalize-space(.)={quoted}]]/*[self::input or self::select] | //input[@aria-label={quoted}]");
+        let path = format!(
+            "//label[span[normalize-space(.)={quoted}]]/*[self::input or self::select] | //input[@aria-label={quoted}]"
+        );
         let what = format!("the field {label:?}");
         self.poll(&what, async || {
             for element in self.client.find_all(Locator::XPath(&path)).await.ok()? {
@@ -265,13 +286,19 @@ impl Browser {
     /// How far the page is wider than its window, in CSS pixels; 0 when it fits.
     pub async fn overflow_px(&self) -> u64 {
         let script = "return Math.max(0, document.documentElement.scrollWidth - innerWidth)";
-        self.client.execute(script, vec![]).await.expect("the page has a width").as_u64().expect("a number")
+        self.client
+            .execute(script, vec![])
+            .await
+            .expect("the page has a width")
+            .as_u64()
+            .expect("a number")
     }
 
     /// Saves what the window shows as a PNG.
     pub async fn screenshot(&self, file: &Path) {
         let image = self.client.screenshot().await.expect("the window can be photographed");
-        std::fs::write(file, image).unwrap_or_else(|error| panic!("{} is written: {error}", file.display()));
+        std::fs::write(file, image)
+            .unwrap_or_else(|error| panic!("{} is written: {error}", file.display()));
     }
 
     /// Closes the window.
@@ -314,8 +341,10 @@ impl Browser {
 impl Drop for Browser {
     /// Ends the browser, which would outlive the driver.
     fn drop(&mut self) {
-        let request =
-            format!("DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", self.session);
+        let request = format!(
+            "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+            self.session
+        );
         let ended = TcpStream::connect(("127.0.0.1", self.driver.port)).and_then(|mut stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.write_all(request.as_bytes())?;
@@ -344,7 +373,8 @@ fn capabilities(screen: Screen, profile: &Path) -> Capabilities {
         ],
     });
     if matches!(screen, Screen::Phone) {
-        let metrics = json!({ "width": 375, "height": 800, "pixelRatio": 2, "touch": true, "mobile": true });
+        let metrics =
+            json!({ "width": 375, "height": 800, "pixelRatio": 2, "touch": true, "mobile": true });
         options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
     }
     let Value::Object(capabilities) = json!({

@@ -4,24 +4,19 @@
 //! `finish`, which holds its console to being quiet: no error, and nothing that the content
 //! security policy had to forbid.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parlor_testutil::browser::{Browser, DOWN, Driver, ENTER, LEFT, RIGHT, Screen, UP};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use parlor_testutil::process::Server;
+use parlor_testutil::wire::Wire;
 
 #[tokio::test]
 async fn a_human_plays_tic_tac_toe_against_a_bot_to_the_end() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
 
-    ada.goto(&parlor.page("/")).await;
+    ada.goto(&parlor.url("/")).await;
     ada.see("Tic-tac-toe").await;
     ada.press("New table").await;
     ada.fill("Your name", "Ada").await;
@@ -45,11 +40,11 @@ async fn a_human_plays_tic_tac_toe_against_a_bot_to_the_end() {
 
 #[tokio::test]
 async fn two_players_meet_by_a_link_and_a_reload_in_mid_game_loses_nothing() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let ben = Browser::open(&driver, Screen::Phone).await;
-    meet(&ada, &ben, &parlor.page("")).await;
+    meet(&ada, &ben, &parlor.url("")).await;
 
     // Markup is only text.
     ada.fill("Your message", "good <b>luck</b>").await;
@@ -81,12 +76,12 @@ async fn two_players_meet_by_a_link_and_a_reload_in_mid_game_loses_nothing() {
 
 #[tokio::test]
 async fn a_move_made_while_the_connection_is_lost_is_played_once_it_is_back() {
-    let parlor = Parlor::start();
-    let wire = Wire::to(parlor.address).await;
+    let parlor = parlor();
+    let wire = Wire::to(parlor.address()).await;
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let ben = Browser::open(&driver, Screen::Desk).await;
-    meet(&ada, &ben, &wire.page("")).await;
+    meet(&ada, &ben, &wire.url("")).await;
     let (first, second) = in_order_of_turns(&ada, &ben).await;
 
     wire.cut();
@@ -103,11 +98,11 @@ async fn a_move_made_while_the_connection_is_lost_is_played_once_it_is_back() {
 
 #[tokio::test]
 async fn a_wrong_password_says_so_and_asks_again() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let ben = Browser::open(&driver, Screen::Phone).await;
-    ada.goto(&parlor.page("/play/tictactoe")).await;
+    ada.goto(&parlor.url("/play/tictactoe")).await;
     ada.fill("Your name", "Ada").await;
     ada.fill("Password", "sesame").await;
     ada.press("Open the table").await;
@@ -115,7 +110,7 @@ async fn a_wrong_password_says_so_and_asks_again() {
     let code = link.rsplit('=').next().expect("a link ends with the code");
 
     // By the code alone, on the front page, and in lower case.
-    ben.goto(&parlor.page("/")).await;
+    ben.goto(&parlor.url("/")).await;
     ben.fill("Code or link", &code.to_lowercase()).await;
     ben.press("Go to the table").await;
     ben.fill("Your name", "Ben").await;
@@ -135,11 +130,11 @@ async fn a_wrong_password_says_so_and_asks_again() {
 
 #[tokio::test]
 async fn a_spectator_watches_and_the_host_removes_it() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let eve = Browser::open(&driver, Screen::Phone).await;
-    let link = open_table(&ada, &parlor.page("/play/tictactoe")).await;
+    let link = open_table(&ada, &parlor.url("/play/tictactoe")).await;
     ada.press("Add a bot").await;
     ada.see_any(&["Your turn", "’s turn"]).await;
 
@@ -157,14 +152,14 @@ async fn a_spectator_watches_and_the_host_removes_it() {
 
 #[tokio::test]
 async fn open_tables_appear_on_the_front_page_by_themselves() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let ben = Browser::open(&driver, Screen::Desk).await;
-    ben.goto(&parlor.page("/")).await;
+    ben.goto(&parlor.url("/")).await;
     ben.see("No table is waiting").await;
 
-    open_table(&ada, &parlor.page("/play/farkle")).await;
+    open_table(&ada, &parlor.url("/play/farkle")).await;
 
     ben.see("1 of 6 seats taken").await;
     ben.press_starting("Join table").await;
@@ -177,10 +172,10 @@ async fn open_tables_appear_on_the_front_page_by_themselves() {
 
 #[tokio::test]
 async fn farkle_is_rolled_kept_and_banked_with_buttons() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Phone).await;
-    ada.goto(&parlor.page("/play/farkle")).await;
+    ada.goto(&parlor.url("/play/farkle")).await;
     ada.fill("Your name", "Ada").await;
     ada.choose("Play to", "5,000 points").await;
     ada.press("Open the table").await;
@@ -208,10 +203,10 @@ async fn farkle_is_rolled_kept_and_banked_with_buttons() {
 
 #[tokio::test]
 async fn tic_tac_toe_is_played_by_keyboard_alone() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
-    ada.goto(&parlor.page("/play/tictactoe")).await;
+    ada.goto(&parlor.url("/play/tictactoe")).await;
     ada.see("A new table").await;
     ada.tab_to("Your name").await;
     ada.type_text("Ada").await;
@@ -222,7 +217,8 @@ async fn tic_tac_toe_is_played_by_keyboard_alone() {
     ada.key(ENTER).await;
 
     ada.see("Your turn").await;
-    let corner = ada.until("return document.querySelector('.square').ariaLabel", vec![], "the board").await;
+    let corner =
+        ada.until("return document.querySelector('.square').ariaLabel", vec![], "the board").await;
     ada.tab_to(corner.as_str().expect("a label")).await;
     let (mut row, mut column) = (1, 1);
     for _ in 0..SQUARES {
@@ -245,15 +241,15 @@ async fn tic_tac_toe_is_played_by_keyboard_alone() {
 /// The pictures are for people to look at; what is checked is the width.
 #[tokio::test]
 async fn every_page_fits_a_phone_without_scrolling_sideways() {
-    let parlor = Parlor::start();
+    let parlor = parlor();
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Phone).await;
-    ada.goto(&parlor.page("/")).await;
+    ada.goto(&parlor.url("/")).await;
     ada.see("Farkle").await;
     fits(&ada, "front").await;
 
     for (game, full) in [("tictactoe", true), ("farkle", false)] {
-        ada.goto(&parlor.page(&format!("/play/{game}"))).await;
+        ada.goto(&parlor.url(&format!("/play/{game}"))).await;
         ada.see("A new table").await;
         fits(&ada, &format!("{game}-door")).await;
         // As wide as a name can be.
@@ -271,91 +267,8 @@ async fn every_page_fits_a_phone_without_scrolling_sideways() {
     ada.finish().await;
 }
 
-/// A running server of its own, ended when dropped.
-struct Parlor {
-    process: Child,
-    address: SocketAddr,
-    /// Held, so that the server can go on writing to it.
-    _output: BufReader<ChildStdout>,
-}
-
-impl Parlor {
-    fn start() -> Self {
-        let mut process = Command::new("/tmp/mock/run.sh")
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("the server says something");
-        let address = line.trim_end().strip_prefix("listening on http://").expect("it says where it listens");
-        let address = address.parse().expect("an address");
-        Self { process, address, _output: output }
-    }
-
-    fn page(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-}
-
-impl Drop for Parlor {
-    fn drop(&mut self) {
-        // Both fail only when it has ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A way to the server that can be cut and mended.
-struct Wire {
-    address: SocketAddr,
-    /// Whether connections are let through, and the news that they are no longer.
-    state: Arc<(AtomicBool, Notify)>,
-}
-
-impl Wire {
-    async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
-        let state = Arc::new((AtomicBool::new(true), Notify::new()));
-        tokio::spawn(carry(listener, server, Arc::clone(&state)));
-        Self { address, state }
-    }
-
-    fn page(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// Ends every connection, and every further one at once.
-    fn cut(&self) {
-        self.state.0.store(false, Ordering::SeqCst);
-        self.state.1.notify_waiters();
-    }
-
-    fn mend(&self) {
-        self.state.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Ends with the test's runtime.
-async fn carry(listener: TcpListener, server: SocketAddr, state: Arc<(AtomicBool, Notify)>) {
-    while let Ok((mut near, _)) = listener.accept().await {
-        let state = Arc::clone(&state);
-        tokio::spawn(async move {
-            let cut = state.1.notified();
-            if !state.0.load(Ordering::SeqCst) {
-                return;
-            }
-            let Ok(mut far) = TcpStream::connect(server).await else { return };
-            // Whichever is first, the sockets are dropped: losing bytes is what this is for.
-            tokio::select! {
-                () = cut => {}
-                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-            }
-        });
-    }
+fn parlor() -> Server {
+    Server::start("/tmp/mock/run.sh")
 }
 
 /// Opens a table and says its link.

@@ -25,9 +25,12 @@ use parlor_protocol::{ErrorCode, ErrorDetail};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::pages::Page;
-use crate::transport::{
-    Endpoint,
-    handshake::{Refusal, check},
+use crate::{
+    config::Origin,
+    transport::{
+        Endpoint,
+        handshake::{Refusal, check},
+    },
 };
 
 /// A response, always in one piece.
@@ -44,7 +47,7 @@ pub struct Site<E> {
 
 /// What has to be known to answer a request for a socket.
 pub(crate) struct Door {
-    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) allowed_origins: Vec<Origin>,
     /// One permit per WebSocket connection.
     pub(crate) places: Arc<Semaphore>,
 }

@@ -20,12 +20,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use parlor_gateway::outbox::{Outbox, Taken};
+use parlor_gateway::{
+    Handled,
+    outbox::{Outbox, Taken},
+};
 use parlor_protocol::{CloseCode, FrameKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    Ending, Handled, Session, TransportConfig,
+    Ending, Session, TransportConfig,
     decode::{Decoder, Item, Payload, ReadLimits, Violation},
     input::Input,
     pulse::{Pulse, Tick},

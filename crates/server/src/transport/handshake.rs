@@ -13,12 +13,14 @@ use hyper::{
     },
 };
 
+use crate::config::Origin;
+
 /// The subprotocol for a request that may be upgraded: the first of `known` in the order of the
 /// offer, or `None` when nothing was offered.
 pub(crate) fn check<B>(
     request: &Request<B>,
     known: &[&'static str],
-    allowed_origins: &[String],
+    allowed_origins: &[Origin],
 ) -> Result<Option<&'static str>, Refusal> {
     let headers = request.headers();
     if request.version() != Version::HTTP_11 {
@@ -82,12 +84,12 @@ fn choose(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static
 
 /// Whether the page that opens the socket is one of ours. Programs name no origin: what they do
 /// is not done with a visitor's browser.
-fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+fn origin_is_allowed(headers: &HeaderMap, allowed: &[Origin]) -> bool {
     if !headers.contains_key(ORIGIN) {
         return true;
     }
     let Some(origin) = only(headers, &ORIGIN) else { return false };
-    if allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+    if allowed.iter().any(|allowed| allowed.is(origin)) {
         return true;
     }
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
@@ -145,7 +147,7 @@ mod tests {
         changes: &[(&str, Option<&str>)],
         expected: Result<Option<&'static str>, Refusal>,
     ) {
-        assert_eq!(check(&request(changes), KNOWN, &[ALLOWED.to_owned()]), expected);
+        assert_eq!(check(&request(changes), KNOWN, &[ALLOWED.parse().unwrap()]), expected);
     }
 
     #[test]
@@ -224,7 +226,7 @@ mod tests {
     fn two_origins_are_refused_even_if_one_is_allowed() {
         let mut request = request(&[("origin", Some(ALLOWED))]);
         request.headers_mut().append(ORIGIN, ALLOWED.parse().unwrap());
-        assert_eq!(check(&request, KNOWN, &[ALLOWED.to_owned()]), Err(Refusal::Origin));
+        assert_eq!(check(&request, KNOWN, &[ALLOWED.parse().unwrap()]), Err(Refusal::Origin));
     }
 
     #[test]

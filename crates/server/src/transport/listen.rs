@@ -112,7 +112,7 @@ struct Opened<S> {
 
 async fn serve<E: Endpoint>(listener: TcpListener, front: Arc<Front<E>>) -> Stopped {
     let mut handshakes = JoinSet::new();
-    let mut connections = Connections::new(&front.config.transport);
+    let mut connections = Connections::new(front.config.transport());
     let mut accepting = Accepting::new(listener);
     loop {
         let may_accept = handshakes.len() < front.config.http_connections_max;
@@ -170,12 +170,8 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(config: &TransportConfig) -> Self {
-        Self {
-            config: Arc::new(config.clone()),
-            tasks: JoinSet::new(),
-            outboxes: HashMap::new(),
-        }
+    fn new(config: TransportConfig) -> Self {
+        Self { config: Arc::new(config), tasks: JoinSet::new(), outboxes: HashMap::new() }
     }
 
     fn open<S: Session>(&mut self, opened: Opened<S>) {

@@ -20,9 +20,9 @@ mod listen;
 mod pulse;
 mod write;
 
-use std::{fmt, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use parlor_gateway::outbox::Outbox;
+use parlor_gateway::{Handled, outbox::Outbox};
 use parlor_protocol::FrameKind;
 
 pub use self::{
@@ -66,14 +66,6 @@ pub trait Session: Send + 'static {
     fn closed(&mut self, ending: Ending);
 }
 
-/// How far a message is handled.
-pub enum Handled<'a> {
-    /// Wholly.
-    Done,
-    /// It goes on for a while. The future is dropped when the connection is lost.
-    Pending(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
-}
-
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ending {
@@ -85,40 +77,19 @@ pub enum Ending {
     Lost,
 }
 
-/// How one connection is kept. Part of the server's configuration.
+/// How each connection is kept. The fields' defaults and costs are those of the fields of the same
+/// names in [`ServerConfig`](crate::ServerConfig) and its `gateway`.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct TransportConfig {
-    /// Bytes of a client's message, over all its fragments. Defaults to 16384. A client that sends
-    /// more is closed with 1009; each connection may make the server hold this much.
+    /// Bytes of a client's message, over all its fragments. One that sends more is closed with
+    /// 1009.
     pub message_bytes_max: usize,
-    /// Frames of a client's message. Defaults to 64, above which it is closed with 1009.
+    /// Frames of a client's message. One that sends more is closed with 1009.
     pub fragments_max: u32,
-    /// Silence before the server pings a client; after twice that it closes with 4005. Defaults
-    /// to 20 s. Each connection takes its own, up to a fifth more or less, so that the pings of
-    /// clients that came together do not stay together.
+    /// Silence before the server pings a client; after twice that it closes with 4005. Each
+    /// connection takes its own, up to a fifth more or less, so that the pings of clients that
+    /// came together do not stay together.
     pub heartbeat: Duration,
     /// How long a close frame may take to be sent and answered before the socket is cut.
-    /// Defaults to 1 s.
     pub close_time_max: Duration,
-}
-
-impl Default for TransportConfig {
-    fn default() -> Self {
-        Self {
-            message_bytes_max: 16 * 1024,
-            fragments_max: 64,
-            heartbeat: Duration::from_secs(20),
-            close_time_max: Duration::from_secs(1),
-        }
-    }
-}
-
-impl fmt::Debug for Handled<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Done => "Done",
-            Self::Pending(_) => "Pending",
-        })
-    }
 }

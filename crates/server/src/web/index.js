@@ -7,7 +7,7 @@
 import { connect } from "/parlor.js";
 import { entryForm } from "/play/entry.js";
 import { count, h, keyed, setText, show, toast } from "/play/ui.js";
-import { explain } from "/play/messages.js";
+import { CONNECTION, explain } from "/play/messages.js";
 
 const connection = document.querySelector("#connection");
 const games = document.querySelector("#games");
@@ -79,8 +79,7 @@ async function watchRooms(from) {
 
 function showConnection(status) {
   connection.dataset.status = status;
-  const words = { connecting: "Connecting …", open: "Connected", resuming: "Connection lost, trying again …", closed: "Resting" };
-  setText(connection, words[status]);
+  setText(connection, CONNECTION[status]);
 }
 
 function renderGames() {
@@ -97,7 +96,7 @@ function renderGames() {
         h("a", { class: "button", href: playPath(gameType, { quick: 1 }) }, "Quick game"),
       ),
     );
-  keyed(games, [...catalogue.values()], (game) => game.gameType, make, () => {});
+  keyed(games, [...catalogue.values()], { key: (game) => game.gameType, make });
 }
 
 function renderRooms() {
@@ -109,13 +108,18 @@ function renderRooms() {
       { class: "card" },
       h("span", { class: "room-game" }, catalogue.get(gameType)?.title ?? gameType),
       h("span", { class: "lead" }),
-      h("a", { class: "button", href: playPath(gameType, { room: roomId }), "aria-label": `Join table ${roomId}` }, "Join"),
+      h(
+        "a",
+        { class: "button", href: playPath(gameType, { room: roomId }), "aria-label": `Join table ${roomId}` },
+        "Join",
+      ),
     );
-  keyed(rooms, list, (room) => room.roomId, make, (row, room) => {
-    const { playerCount, maxPlayers, botCount, hasPassword } = room;
-    const facts = [`${playerCount} of ${maxPlayers} seats taken`, botCount > 0 && count(botCount, "bot"), hasPassword && "password"];
+  const update = (row, { playerCount, maxPlayers, botCount, hasPassword }) => {
+    const seats = `${playerCount} of ${maxPlayers} seats taken`;
+    const facts = [seats, botCount > 0 && count(botCount, "bot"), hasPassword && "password"];
     setText(row.children[1], facts.filter(Boolean).join(" · "));
-  });
+  };
+  keyed(rooms, list, { key: (room) => room.roomId, make, update });
   show(noRooms, list.length === 0);
   const hidden = newestFirst.length - list.length;
   show(moreRooms, hidden > 0);

@@ -428,11 +428,7 @@ export class Client extends EventTarget {
   // What is sent.
 
   #pump() {
-    while (
-      this.status === "open" &&
-      this.#unanswered.size < UNANSWERED_MAX &&
-      this.#waiting.length > 0
-    ) {
+    while (this.status === "open" && this.#unanswered.size < UNANSWERED_MAX && this.#waiting.length > 0) {
       const request = this.#waiting.shift();
       const id = this.#nextId;
       request.text = JSON.stringify({ type: request.type, id, data: request.data });

@@ -12,9 +12,12 @@ use std::{
     time::Duration,
 };
 
-use parlor_gateway::outbox::{Class, Message, Outbox, OutboxLimits};
+use parlor_gateway::{
+    Handled,
+    outbox::{Class, Message, Outbox, OutboxLimits},
+};
 use parlor_protocol::FrameKind;
-use parlor_server::transport::{Endpoint, Ending, Handled, Session};
+use parlor_server::transport::{Endpoint, Ending, Session};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,

@@ -91,7 +91,7 @@ fn bot_that_waits_rests_until_the_state_changes() {
 fn bot_is_asked_only_about_published_states() {
     let mut table = with_bot("adds");
     table.pass(THINKING_TIME);
-    let held = table.room.apply(table.now, super::act(P1, Action::Add(1))).unwrap();
+    let held = table.decide(super::act(P1, Action::Add(1))).unwrap();
     let turn = table.due();
     assert_eq!(turn.version() + 1, held.snapshot().version);
 

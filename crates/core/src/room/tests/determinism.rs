@@ -3,67 +3,18 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::probe::{Action, Options, Probe};
-use super::{P1, Table, millis};
+use super::{P1, Table, Wish, millis};
 use crate::{AfterGrace, Command, PlayerId, Room, SavedRoom, SettingsChanges, StartRule};
 
 const CASES: u32 = if cfg!(miri) { 2 } else { 96 };
 const STEPS_MAX: usize = if cfg!(miri) { 12 } else { 80 };
 
-/// What one step of a script does; a command in clear, since commands cannot be cloned.
-#[derive(Clone, Debug)]
-enum Step {
-    Join {
-        name: u8,
-        spectator: bool,
-    },
-    Lose(PlayerId),
-    Find(PlayerId),
-    Leave(PlayerId),
-    Act(PlayerId, Action),
-    Ready(PlayerId, bool),
-    Spectate(PlayerId, bool),
-    Chat(PlayerId, u8),
-    Start(PlayerId),
-    Rematch(PlayerId),
-    AddBot(PlayerId, &'static str),
-    RemoveBot(PlayerId, PlayerId),
-    Kick(PlayerId, PlayerId, bool),
-    HandOver(PlayerId, PlayerId),
-    Lock(PlayerId, bool),
-    /// Nobody but the bots does anything.
-    Bots,
-}
-
-impl Step {
-    fn command(&self) -> Option<Command<Probe>> {
-        Some(match self.clone() {
-            Self::Join { name, spectator: true } => super::watch(&format!("name {name}")),
-            Self::Join { name, spectator: false } => super::join(&format!("name {name}")),
-            Self::Lose(player) => Command::Disconnect(player),
-            Self::Find(player) => Command::Reconnect(player),
-            Self::Leave(player) => Command::Leave(player),
-            Self::Act(player, action) => super::act(player, action),
-            Self::Ready(player, ready) => Command::SetReady(player, ready),
-            Self::Spectate(player, watch) => Command::SetSpectator(player, watch),
-            Self::Chat(player, n) => super::chat(player, &n.to_string()),
-            Self::Start(by) => Command::Start(by),
-            Self::Rematch(by) => Command::Rematch(by),
-            Self::AddBot(by, level) => {
-                Command::AddBot { by, name: None, level: Some(level.to_owned()) }
-            }
-            Self::RemoveBot(by, bot) => Command::RemoveBot { by, bot },
-            Self::Kick(by, player, ban) => Command::Kick { by, player, ban },
-            Self::HandOver(by, player) => Command::SetHost { by, player },
-            Self::Lock(by, locked) => {
-                let changes = SettingsChanges { locked: Some(locked), ..Default::default() };
-                Command::Update { by, changes }
-            }
-            Self::Bots => return None,
-        })
-    }
-}
+/// What is asked for in one step of a script; `None` when only the bots do anything.
+type Step = Option<Wish>;
 
 fn player() -> impl Strategy<Value = PlayerId> {
     // Small numbers often: the first players are those who last.
@@ -82,27 +33,36 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..5u8, prop::bool::weighted(0.2))
-            .prop_map(|(name, spectator)| Step::Join { name, spectator }),
-        2 => player().prop_map(Step::Lose),
-        2 => player().prop_map(Step::Find),
-        1 => player().prop_map(Step::Leave),
-        8 => (player(), action()).prop_map(|(player, action)| Step::Act(player, action)),
-        2 => (player(), any::<bool>()).prop_map(|(player, ready)| Step::Ready(player, ready)),
-        1 => (player(), any::<bool>()).prop_map(|(player, watch)| Step::Spectate(player, watch)),
-        1 => (player(), 0..9u8).prop_map(|(player, n)| Step::Chat(player, n)),
-        4 => player().prop_map(Step::Start),
-        2 => player().prop_map(Step::Rematch),
+    let command = prop_oneof![
+        4 => (0..5u8, prop::bool::weighted(0.2)).prop_map(|(name, spectator)| {
+            let name = format!("name {name}");
+            if spectator { super::watch(&name) } else { super::join(&name) }
+        }),
+        2 => player().prop_map(Command::Disconnect),
+        2 => player().prop_map(Command::Reconnect),
+        1 => player().prop_map(Command::Leave),
+        2 => (player(), any::<bool>()).prop_map(|(who, ready)| Command::SetReady(who, ready)),
+        1 => (player(), any::<bool>()).prop_map(|(who, watch)| Command::SetSpectator(who, watch)),
+        1 => (player(), 0..9u8).prop_map(|(who, n)| super::chat(who, &n.to_string())),
+        4 => player().prop_map(Command::Start),
+        2 => player().prop_map(Command::Rematch),
         2 => (player(), prop::sample::select(vec!["adds", "waits", "refused", "nobody"]))
-            .prop_map(|(by, level)| Step::AddBot(by, level)),
-        1 => (player(), player()).prop_map(|(by, bot)| Step::RemoveBot(by, bot)),
+            .prop_map(|(by, level)| {
+                Command::AddBot { by, name: None, level: Some(level.to_owned()) }
+            }),
+        1 => (player(), player()).prop_map(|(by, bot)| Command::RemoveBot { by, bot }),
         1 => (player(), player(), any::<bool>())
-            .prop_map(|(by, player, ban)| Step::Kick(by, player, ban)),
-        1 => (player(), player()).prop_map(|(by, player)| Step::HandOver(by, player)),
-        1 => (player(), prop::bool::weighted(0.2))
-            .prop_map(|(by, locked)| Step::Lock(by, locked)),
-        3 => Just(Step::Bots),
+            .prop_map(|(by, player, ban)| Command::Kick { by, player, ban }),
+        1 => (player(), player()).prop_map(|(by, player)| Command::SetHost { by, player }),
+        1 => (player(), prop::bool::weighted(0.2)).prop_map(|(by, locked)| {
+            let changes = SettingsChanges { locked: Some(locked), ..Default::default() };
+            Command::Update { by, changes }
+        }),
+    ];
+    prop_oneof![
+        25 => command.prop_map(|command| Some(command.into())),
+        8 => (player(), action()).prop_map(|(player, action)| Some(super::act(player, action))),
+        3 => Just(None),
     ]
 }
 
@@ -132,12 +92,12 @@ fn script() -> impl Strategy<Value = Vec<(u64, Step)>> {
     prop::collection::vec((gap, step()), 1..STEPS_MAX)
 }
 
-/// Takes one step at its time; gives the actions that bots took, as commands.
-fn take(table: &mut Table, gap: u64, step: &Step) -> Vec<Command<Probe>> {
+/// Takes one step at its time; gives the actions that bots took.
+fn take(table: &mut Table, gap: u64, step: &Step) -> Vec<Wish> {
     table.pass(millis(gap));
-    if let Some(command) = step.command() {
+    if let Some(wish) = step.clone() {
         // A refusal is as good a step as any: it must change as little here as there.
-        drop(table.ask(command));
+        drop(table.ask(wish));
     }
     table.pass(millis(0));
     let mut acted = Vec::new();
@@ -147,30 +107,27 @@ fn take(table: &mut Table, gap: u64, step: &Step) -> Vec<Command<Probe>> {
         if let Ok(Some(commit)) = table.room.answer(table.now, player, seen, action.clone()) {
             table.publish(commit);
             let action = action.expect("a commit came of it");
-            acted.push(Command::Action { player, action, seen: Some(seen) });
+            acted.push(Wish::Act { player, action, seen: Some(seen) });
         }
     }
     acted
 }
 
-/// Takes the same step in another room, whose bots are not asked: their actions come as commands.
-fn follow(table: &mut Table, gap: u64, step: &Step, acted: Vec<Command<Probe>>) {
+/// Takes the same step in another room, whose bots are not asked: their actions come as a log tells.
+fn follow(table: &mut Table, gap: u64, step: &Step, acted: Vec<Wish>) {
     table.pass(millis(gap));
-    if let Some(command) = step.command() {
-        drop(table.ask(command));
+    if let Some(wish) = step.clone() {
+        drop(table.ask(wish));
     }
     table.pass(millis(0));
-    for command in acted {
-        table.must(command);
+    for wish in acted {
+        table.must(wish);
     }
 }
 
-/// What a log would hold of `commands`.
-fn through_bytes(commands: &[Command<Probe>]) -> Vec<Command<Probe>> {
-    commands
-        .iter()
-        .map(|command| serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap())
-        .collect()
+/// What a log gives back of `wishes`.
+fn through_bytes<T: Serialize + DeserializeOwned>(wishes: &T) -> T {
+    serde_json::from_str(&serde_json::to_string(wishes).unwrap()).unwrap()
 }
 
 fn restored(table: &Table, saved: SavedRoom<Probe>) -> Table {
@@ -192,7 +149,7 @@ proptest! {
         let (mut one, mut two) = (Table::new(options.clone()), Table::new(options));
         for (gap, step) in &script {
             let acted = take(&mut one, *gap, step);
-            follow(&mut two, *gap, step, through_bytes(&acted));
+            follow(&mut two, *gap, &through_bytes(step), through_bytes(&acted));
             prop_assert!(one.bytes() == two.bytes(), "after {step:?}");
         }
     }

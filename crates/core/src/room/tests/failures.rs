@@ -4,29 +4,29 @@ use std::sync::Arc;
 
 use super::probe::How::{self, Errs, Panics};
 use super::probe::{Action, Options, Probe};
-use super::{P1, P2, Table, act, add_bot, join, kick, millis, secs};
+use super::{P1, P2, Table, Wish, act, add_bot, join, kick, millis, secs};
 use crate::{
     AfterGrace, CloseReason, Command, CreateError, FAILURES_IN_A_ROW_MAX, Failure, Fault,
     GameError, Phase, Refusal, Room, Seed, Settings, Setup, StartRule, Time,
 };
 
-/// Springs the trap in `callback` under `command`, which can be refused, and compares the room with
+/// Springs the trap in `callback` under `wish`, which can be refused, and compares the room with
 /// one in which that never happened: at once, and again when the same command has succeeded.
 #[track_caller]
-fn check_refused(
+fn check_refused<W: Into<Wish>>(
     callback: &'static str,
     ways: &[How],
     table: impl Fn() -> Table,
-    command: impl Fn() -> Command<Probe>,
+    wish: impl Fn() -> W,
 ) {
     for &how in ways {
         let (mut tried, mut untried) = (table(), table());
         tried.room.game().arm(callback, how);
-        assert_eq!(tried.refused(command()), refusal(callback, how), "{callback} {how:?}");
+        assert_eq!(tried.refused(wish()), refusal(callback, how), "{callback} {how:?}");
 
         tried.room.game().disarm();
-        tried.must(command());
-        untried.must(command());
+        tried.must(wish());
+        untried.must(wish());
         assert!(tried.bytes() == untried.bytes(), "{callback} {how:?} has left a trace");
     }
 }
@@ -180,7 +180,7 @@ fn check_fact(
     }
 }
 
-fn ask(command: impl Fn() -> Command<Probe>) -> impl Fn(&mut Table) -> super::Done {
+fn ask(command: impl Fn() -> Command) -> impl Fn(&mut Table) -> super::Done {
     move |table| table.must(command())
 }
 

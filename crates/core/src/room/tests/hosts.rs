@@ -3,7 +3,7 @@
 use super::{P1, P2, P3, Table, add_bot, join, kick, millis, secs};
 use crate::{Command, Refusal};
 
-fn set_host(player: crate::PlayerId) -> Command<super::Probe> {
+fn set_host(player: crate::PlayerId) -> Command {
     Command::SetHost { by: P1, player }
 }
 

@@ -22,6 +22,8 @@ mod seam;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Room, Setup};
 use crate::{
     Audience, CloseReason, Command, Commit, Digest, Failure, Join, Phase, PlayerId, Refusal,
@@ -34,6 +36,19 @@ use probe::{Action, Event, Options, Probe, State};
 struct Table {
     room: Room<Probe>,
     now: Time,
+}
+
+/// Anything that a room decides on when asked, as a log would hold it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Wish {
+    Room(Command),
+    Act { player: PlayerId, action: Action, seen: Option<u64> },
+}
+
+impl From<Command> for Wish {
+    fn from(command: Command) -> Self {
+        Self::Room(command)
+    }
 }
 
 /// What came of one change.
@@ -92,23 +107,31 @@ impl Table {
         table
     }
 
-    /// Applies and publishes, as a server does, without looking for deadlines.
-    fn ask(&mut self, command: Command<Probe>) -> Result<Done, Refusal> {
-        self.room.apply(self.now, command).map(|commit| self.publish(commit))
+    /// Decides without publishing.
+    fn decide(&mut self, wish: impl Into<Wish>) -> Result<Commit<Probe>, Refusal> {
+        match wish.into() {
+            Wish::Room(command) => self.room.apply(self.now, command),
+            Wish::Act { player, action, seen } => self.room.act(self.now, player, action, seen),
+        }
+    }
+
+    /// Decides and publishes, as a server does, without looking for deadlines.
+    fn ask(&mut self, wish: impl Into<Wish>) -> Result<Done, Refusal> {
+        self.decide(wish).map(|commit| self.publish(commit))
     }
 
     #[track_caller]
-    fn must(&mut self, command: Command<Probe>) -> Done {
-        match self.ask(command) {
+    fn must(&mut self, wish: impl Into<Wish>) -> Done {
+        match self.ask(wish) {
             Ok(done) => done,
             Err(refusal) => panic!("refused: {refusal:?}"),
         }
     }
 
     #[track_caller]
-    fn refused(&mut self, command: Command<Probe>) -> Refusal {
+    fn refused(&mut self, wish: impl Into<Wish>) -> Refusal {
         let before = self.bytes();
-        match self.ask(command) {
+        match self.ask(wish) {
             Ok(done) => panic!("accepted: {:?}", done.told),
             Err(refusal) => {
                 assert!(self.bytes() == before, "a refused command has changed the room");
@@ -221,11 +244,11 @@ fn in_words(event: &RoomEvent<Probe>) -> String {
     }
 }
 
-fn join(name: &str) -> Command<Probe> {
+fn join(name: &str) -> Command {
     Command::Join(newcomer(name))
 }
 
-fn watch(name: &str) -> Command<Probe> {
+fn watch(name: &str) -> Command {
     Command::Join(Join { spectator: true, ..newcomer(name) })
 }
 
@@ -242,23 +265,23 @@ fn token(name: &str) -> Digest {
     Digest(digest)
 }
 
-fn act(player: PlayerId, action: Action) -> Command<Probe> {
-    Command::Action { player, action, seen: None }
+fn act(player: PlayerId, action: Action) -> Wish {
+    Wish::Act { player, action, seen: None }
 }
 
-fn chat(player: PlayerId, text: &str) -> Command<Probe> {
+fn chat(player: PlayerId, text: &str) -> Command {
     Command::Chat(player, text.to_owned())
 }
 
-fn add_bot(level: &str) -> Command<Probe> {
+fn add_bot(level: &str) -> Command {
     Command::AddBot { by: P1, name: None, level: Some(level.to_owned()) }
 }
 
-fn kick(player: PlayerId, ban: bool) -> Command<Probe> {
+fn kick(player: PlayerId, ban: bool) -> Command {
     Command::Kick { by: P1, player, ban }
 }
 
-fn update(changes: SettingsChanges) -> Command<Probe> {
+fn update(changes: SettingsChanges) -> Command {
     Command::Update { by: P1, changes }
 }
 

@@ -50,7 +50,7 @@ impl Drop for SetOnDrop<'_> {
 fn write(table: &mut Table) {
     for round in 0..ROUNDS {
         match round {
-            _ if round == ROUNDS / 2 => drop(table.must(Command::Start(P1))),
+            _ if round == ROUNDS / 2 + 1 => drop(table.must(Command::Start(P1))),
             _ if round % 4 == 0 => drop(table.join("Bob")),
             _ if round % 4 == 1 && table.phase() == Phase::Playing => {
                 drop(table.act(P1, Action::Add(1)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::probe::{Action, How, Options};
-use super::{P1, P2, Table, act, add_bot, join, kick, update, watch};
+use super::{P1, P2, Table, Wish, act, add_bot, join, kick, update, watch};
 use crate::{CloseReason, Command, Digest, Refusal, SettingsChanges, StartRule};
 
 /// Numbers the variants. Without a wildcard arm, so that a new one must be given here; its test
@@ -39,40 +39,40 @@ const REFUSALS: u32 = 21;
 #[test]
 fn every_refusal_is_given_and_changes_nothing() {
     let mut given = BTreeSet::from([without_bots::refusal()].map(|refusal| number(&refusal)));
-    let mut say_no = |table: &mut Table, command| {
-        given.insert(number(&table.refused(command)));
+    let mut say_no = |table: &mut Table, wish: Wish| {
+        given.insert(number(&table.refused(wish)));
     };
 
     let small = Options { players_min: 2, players_max: 2, spectators_max: 0, ..Options::default() };
     let mut table = Table::seated(small, &["Ada"]);
-    say_no(&mut table, Command::Start(P1));
-    say_no(&mut table, watch("Eve"));
+    say_no(&mut table, Command::Start(P1).into());
+    say_no(&mut table, watch("Eve").into());
     say_no(&mut table, act(P1, Action::Add(1)));
-    say_no(&mut table, add_bot("best"));
-    say_no(&mut table, kick(P1, false));
-    say_no(&mut table, kick(P2, false));
+    say_no(&mut table, add_bot("best").into());
+    say_no(&mut table, kick(P1, false).into());
+    say_no(&mut table, kick(P2, false).into());
     table.join("Bob");
-    say_no(&mut table, join("Cid"));
-    say_no(&mut table, Command::Start(P2));
+    say_no(&mut table, join("Cid").into());
+    say_no(&mut table, Command::Start(P2).into());
     table.must(kick(P2, true));
-    say_no(&mut table, join("Bob"));
+    say_no(&mut table, join("Bob").into());
     let password = Some(Some(Digest([1; 32])));
     table.must(update(SettingsChanges { password, ..SettingsChanges::default() }));
-    say_no(&mut table, join("Cid"));
+    say_no(&mut table, join("Cid").into());
     let changes =
         SettingsChanges { locked: Some(true), password: Some(None), ..Default::default() };
     table.must(update(changes));
-    say_no(&mut table, join("Cid"));
+    say_no(&mut table, join("Cid").into());
     table.must(Command::Close(CloseReason::Admin));
-    say_no(&mut table, join("Cid"));
+    say_no(&mut table, join("Cid").into());
 
     let mut table = Table::playing(&["Ada"]);
     table.must(watch("Eve"));
-    say_no(&mut table, Command::Start(P1));
-    say_no(&mut table, join("Cid"));
+    say_no(&mut table, Command::Start(P1).into());
+    say_no(&mut table, join("Cid").into());
     say_no(&mut table, act(P2, Action::Add(1)));
     say_no(&mut table, act(P1, Action::Refuse));
-    say_no(&mut table, Command::Action { player: P1, action: Action::Add(1), seen: Some(77) });
+    say_no(&mut table, Wish::Act { player: P1, action: Action::Add(1), seen: Some(77) });
     table.room.game().arm("on_action", How::Panics);
     say_no(&mut table, act(P1, Action::Add(1)));
     table.room.game().disarm();
@@ -80,7 +80,7 @@ fn every_refusal_is_given_and_changes_nothing() {
     say_no(&mut table, act(P1, Action::Add(1)));
 
     let by_itself = Options { start: StartRule::WhenFull, ..Options::default() };
-    say_no(&mut Table::seated(by_itself, &["Ada"]), Command::Start(P1));
+    say_no(&mut Table::seated(by_itself, &["Ada"]), Command::Start(P1).into());
 
     assert_eq!(given, (0..REFUSALS).collect());
 }
@@ -92,7 +92,6 @@ fn refusals_of_strangers_are_all_the_same() {
         Command::Reconnect(P2),
         Command::Disconnect(P2),
         Command::Leave(P2),
-        act(P2, Action::Add(1)),
         Command::SetReady(P2, true),
         Command::SetSpectator(P2, true),
         super::chat(P2, "hello"),
@@ -100,6 +99,7 @@ fn refusals_of_strangers_are_all_the_same() {
     for command in strangers {
         assert_eq!(table.refused(command), Refusal::NoSuchPlayer);
     }
+    assert_eq!(table.refused(act(P2, Action::Add(1))), Refusal::NoSuchPlayer);
 }
 
 /// The smallest game there is: all defaults, and so without bots.

@@ -1,7 +1,7 @@
 //! Between a decision and its publication: what is put back has never been.
 
 use super::probe::Action;
-use super::{Done, P1, P2, P3, Table, act, join, secs};
+use super::{Done, P1, P2, P3, Table, Wish, act, join, secs};
 use crate::{Command, Failure, Fault, Phase, Refusal};
 
 /// Publication of three commits is held back and the last two are put back. Nobody has seen
@@ -13,23 +13,20 @@ fn commits_put_back_have_never_been() {
         table.act(P1, Action::Timer { id: 4, after_ms: 5000 });
         table
     };
-    let undone: [[fn(&mut Table) -> Command<super::Probe>; 2]; 4] = [
-        [|_| act(P2, Action::Add(9)), |_| act(P1, Action::Finish)],
-        [|_| Command::Leave(P2), |_| act(P1, Action::Timer { id: 1, after_ms: 10 })],
-        [|_| Command::Disconnect(P1), |_| act(P2, Action::Cancel { id: 4 })],
-        [|_| super::chat(P2, "hello"), |_| super::watch("Eve")],
+    let undone: [[Wish; 2]; 4] = [
+        [act(P2, Action::Add(9)), act(P1, Action::Finish)],
+        [Command::Leave(P2).into(), act(P1, Action::Timer { id: 1, after_ms: 10 })],
+        [Command::Disconnect(P1).into(), act(P2, Action::Cancel { id: 4 })],
+        [super::chat(P2, "hello").into(), super::watch("Eve").into()],
     ];
     for [second, third] in undone {
         let (mut held, mut straight) = (table(), table());
         let reader = held.room.view();
         let before = reader.snapshot();
 
-        let apply = |table: &mut Table, command| table.room.apply(table.now, command).unwrap();
-        let first = apply(&mut held, act(P1, Action::Add(1)));
-        let command = second(&mut held);
-        let second = apply(&mut held, command);
-        let command = third(&mut held);
-        let third = apply(&mut held, command);
+        let first = held.decide(act(P1, Action::Add(1))).unwrap();
+        let second = held.decide(second).unwrap();
+        let third = held.decide(third).unwrap();
         assert!(std::sync::Arc::ptr_eq(&reader.snapshot(), &before), "nothing is seen");
 
         held.room.put_back(third);
@@ -69,7 +66,7 @@ fn deadline_put_back_is_due_again() {
 fn nobody_sees_a_commit_before_it_is_published() {
     let mut table = Table::with(&["Ada"]);
     let reader = table.room.view();
-    let commit = table.room.apply(table.now, Command::Start(P1)).unwrap();
+    let commit = table.decide(Command::Start(P1)).unwrap();
     assert_eq!(reader.snapshot().phase, Phase::Lobby);
     assert_eq!(commit.snapshot().phase, Phase::Playing);
     table.room.publish(commit);
@@ -80,7 +77,7 @@ fn nobody_sees_a_commit_before_it_is_published() {
 fn request_whose_outcome_cannot_be_encoded_is_refused() {
     let mut table = Table::playing(&["Ada"]);
     let before = table.bytes();
-    let commit = table.room.apply(table.now, act(P1, Action::Add(5))).unwrap();
+    let commit = table.decide(act(P1, Action::Add(5))).unwrap();
     let refusal = table.room.drop_game_part(commit, "a map with odd keys".to_owned()).unwrap_err();
 
     assert_eq!(refusal, Refusal::Failed(not_encodable()));
@@ -91,7 +88,7 @@ fn request_whose_outcome_cannot_be_encoded_is_refused() {
 fn fact_whose_outcome_cannot_be_encoded_stands_without_the_games_part() {
     let mut table = Table::playing(&["Ada", "Bob"]);
     let callbacks = table.state().callbacks;
-    let commit = table.room.apply(table.now, Command::Leave(P2)).unwrap();
+    let commit = table.decide(Command::Leave(P2)).unwrap();
     let commit = table.room.drop_game_part(commit, "a map with odd keys".to_owned()).unwrap();
     let done = table.publish(commit);
 
@@ -117,7 +114,7 @@ fn not_encodable() -> Failure {
 #[test]
 fn number_of_a_join_put_back_is_given_to_the_next() {
     let mut table = Table::with(&["Ada", "Bob"]);
-    let commit = table.room.apply(table.now, join("Cid")).unwrap();
+    let commit = table.decide(join("Cid")).unwrap();
     assert_eq!(commit.seated, Some(P3));
     table.room.put_back(commit);
     assert_eq!(table.join("Dan"), P3);

@@ -251,13 +251,14 @@ fn one_point_short_of_the_target_is_not_the_last_round() {
 
 #[test]
 fn equal_totals_are_won_by_who_had_it_first() {
-    let (mut room, order) = game(3);
-    bank(&mut room, 500);
-    bank(&mut room, 10_000);
-    bank(&mut room, 10_200);
-    bank(&mut room, 9_700);
-    let outcome = room.outcome().unwrap();
-    assert_eq!((outcome.winner, outcome.scores[&order[0]]), (order[2], 10_200));
+    for (banks, winner) in [(&[10_000, 10_200, 10_200][..], 1), (&[500, 10_000, 10_200, 9_700], 2)]
+    {
+        let (mut room, order) = game(3);
+        banks.iter().for_each(|points| bank(&mut room, *points));
+        let outcome = room.outcome().unwrap();
+        assert_eq!(outcome.winner, order[winner], "{banks:?}");
+        assert_eq!(outcome.scores.values().filter(|score| **score == 10_200).count(), 2);
+    }
 }
 
 /// Whoever is at the roll has not kept anything of it and so loses what was gathered before.

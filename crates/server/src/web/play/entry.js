@@ -31,7 +31,15 @@ import { field, h, setText, show, tick } from "./ui.js";
  * @param {(answer: object) => Promise<void>} entry.onAnswer  Throws a ParlorError when the answer will not do.
  * @returns {{element: HTMLElement, answer: (spectator?: boolean) => Promise<void>}}
  */
-export function entryForm({ title, lead, submitLabel, opens = false, options = [], watchable = false, onAnswer }) {
+export function entryForm({
+  title,
+  lead,
+  submitLabel,
+  opens = false,
+  options = [],
+  watchable = false,
+  onAnswer,
+}) {
   const name = h("input", {
     name: "playerName",
     required: true,
@@ -40,12 +48,20 @@ export function entryForm({ title, lead, submitLabel, opens = false, options = [
     value: loadName(),
   });
   const password = h("input", { name: "password", type: "password", maxlength: 64, autocomplete: "off" });
-  const passwordField = field("Password", password, opens && "Leave it empty to let anybody in who has the link.");
+  const passwordField = field(
+    "Password",
+    password,
+    opens && "Leave it empty to let anybody in who has the link.",
+  );
   const isPublic = h("input", { name: "public", type: "checkbox", checked: true });
   const selects = options.map((option) => [option, optionSelect(option)]);
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: "primary", type: "submit" }, submitLabel);
-  const watch = h("button", { type: "button", onclick: () => form.reportValidity() && answer(true) }, "Just watch");
+  const watch = h(
+    "button",
+    { type: "button", onclick: () => form.reportValidity() && answer(true) },
+    "Just watch",
+  );
   show(passwordField, opens);
   show(watch, watchable);
 
@@ -101,11 +117,17 @@ export function entryForm({ title, lead, submitLabel, opens = false, options = [
 }
 
 function optionSelect({ name, choices, value }) {
-  const select = h("select", { name }, ...choices.map(([, words], index) => h("option", { value: index }, words)));
+  const select = h(
+    "select",
+    { name },
+    ...choices.map(([, words], index) => h("option", { value: index }, words)),
+  );
   select.selectedIndex = choices.findIndex(([choice]) => choice === value);
   return select;
 }
 
 function chosen(selects) {
-  return Object.fromEntries(selects.map(([option, select]) => [option.name, option.choices[select.selectedIndex][0]]));
+  return Object.fromEntries(
+    selects.map(([option, select]) => [option.name, option.choices[select.selectedIndex][0]]),
+  );
 }

@@ -2,7 +2,8 @@
  * The table of farkle: dice, scores, the clock, and the story of the last turns.
  */
 
-import { drawDie, scoring, WORDS, worth } from "./dice.js";
+import { drawDie, WORDS } from "./dice.js";
+import { scoring, worth } from "./farkle-score.js";
 import { openTable } from "./table.js";
 import { enable, h, isEnabled, keyed, setText, show } from "./ui.js";
 
@@ -36,14 +37,19 @@ const story = h("ul", { class: "story", role: "log", "aria-label": "What happene
 board.append(
   h(
     "section",
-    { class: "felt", "aria-label": "Dice" },
+    { class: "felt farkle", "aria-label": "Dice" },
     h("div", { class: "felt-top" }, h("span", {}, "This turn ", points), clock),
     dice,
     kept,
     hint,
     controls,
   ),
-  h("div", { class: "ledger" }, h("section", { class: "card" }, h("h2", {}, "Scores"), scores), h("section", { class: "card" }, h("h2", {}, "What happened"), story)),
+  h(
+    "div",
+    { class: "ledger" },
+    h("section", { class: "card" }, h("h2", {}, "Scores"), scores),
+    h("section", { class: "card" }, h("h2", {}, "What happened"), story),
+  ),
 );
 
 openTable({
@@ -105,7 +111,7 @@ function renderDice(view, choosing, redraw) {
   dice.classList.toggle("busted", view.dice.length === 0 && busted !== null);
   const canScore = scoring(faces);
   const make = () => h("button", { type: "button", class: "die-button" });
-  keyed(dice, faces.map((face, index) => [face, index]), ([, index]) => index, make, (button, [face, index]) => {
+  const update = (button, face, index) => {
     const counts = choosing && canScore[index];
     button.onclick = () => {
       if (!choosing) return;
@@ -118,7 +124,8 @@ function renderDice(view, choosing, redraw) {
     button.classList.toggle("counts", counts);
     if (button.dataset.face !== String(face)) button.replaceChildren(drawDie(face));
     button.dataset.face = face;
-  });
+  };
+  keyed(dice, faces, { key: (face, index) => index, make, update });
 }
 
 function renderKept(faces) {
@@ -160,8 +167,9 @@ function advice(stage, picked, value) {
 }
 
 function renderScores(view, table) {
-  const make = () => h("li", {}, h("span", { class: "player-name" }), h("strong", {}), h("progress", { "aria-hidden": "true" }));
-  keyed(scores, view.players, (id) => id, make, (row, id) => {
+  const make = () =>
+    h("li", {}, h("span", { class: "player-name" }), h("strong"), h("progress", { "aria-hidden": "true" }));
+  const update = (row, id) => {
     const [name, score, bar] = row.children;
     setText(name, table.who(id));
     setText(score, (view.scores[id] ?? 0).toLocaleString());
@@ -169,16 +177,21 @@ function renderScores(view, table) {
     bar.value = Math.min(view.scores[id] ?? 0, view.targetScore);
     if (id === view.turn) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
-  });
+  };
+  keyed(scores, view.players, { key: (id) => id, make, update });
 }
 
 function headline(view, table) {
   if (view.winner !== null) {
-    return view.winner === table.me ? { text: "You win!", mine: true } : { text: `${table.name(view.winner)} wins` };
+    return view.winner === table.me
+      ? { text: "You win!", mine: true }
+      : { text: `${table.name(view.winner)} wins` };
   }
   if (view.turn === null) return { text: "The game is over" };
   const last = view.finalRound ? ", the last round" : "";
-  return view.turn === table.me ? { text: `Your turn${last}`, mine: true } : { text: `${table.name(view.turn)}’s turn${last}` };
+  return view.turn === table.me
+    ? { text: `Your turn${last}`, mine: true }
+    : { text: `${table.name(view.turn)}’s turn${last}` };
 }
 
 function onEvent(name, data, table) {

@@ -33,6 +33,14 @@ const TEXTS = {
   WRONG_PASSWORD: "That password is wrong. Try again.",
 };
 
+/** The states of a client, in words. */
+export const CONNECTION = {
+  connecting: "Connecting …",
+  open: "Connected",
+  resuming: "Connection lost, trying again …",
+  closed: "Not connected",
+};
+
 const FIELDS = {
   playerName: "That name cannot be used. Take 1 to 32 plain characters.",
   password: "That password cannot be used.",

@@ -20,7 +20,11 @@ export function lobbyPanel(game, table) {
   const copyLink = async () => setText(copied, (await copy(link)) ? "Copied" : "Select it and copy");
   const code = h("strong", { class: "code" });
 
-  const level = h("select", { id: "level" }, ...(game.bots ?? []).map(([value, words]) => h("option", { value }, words)));
+  const level = h(
+    "select",
+    { id: "level" },
+    ...(game.bots ?? []).map(([value, words]) => h("option", { value }, words)),
+  );
   const addBot = h("button", { type: "submit" }, "Add a bot");
   const bots = h(
     "form",
@@ -34,7 +38,11 @@ export function lobbyPanel(game, table) {
 
   const ready = h("button", { type: "button", "aria-pressed": "false" }, "I am ready");
   ready.onclick = () => table.request("set_ready", { ready: ready.getAttribute("aria-pressed") !== "true" });
-  const start = h("button", { type: "button", class: "primary", onclick: () => table.request("start_game") }, "Start the game");
+  const start = h(
+    "button",
+    { type: "button", class: "primary", onclick: () => table.request("start_game") },
+    "Start the game",
+  );
 
   const element = h(
     "section",
@@ -65,7 +73,8 @@ export function lobbyPanel(game, table) {
 
   function headline(room) {
     const missing = fewest - room.seated.length;
-    if (missing > 0) return { text: `Waiting for ${missing === 1 ? "one more player" : count(missing, "more player")}` };
+    if (missing > 0)
+      return { text: `Waiting for ${missing === 1 ? "one more player" : count(missing, "more player")}` };
     if (game.start === "full") return { text: "About to start" };
     if (game.start === "ready") return { text: "Waiting until everybody is ready" };
     if (room.host === room.playerId) return { text: "Start when everybody is here", mine: true };
@@ -124,12 +133,21 @@ export function playersPanel(game, table) {
 
     remove.dataset.request = bot ? "remove_bot" : "kick_player";
     remove.setAttribute("aria-label", `Remove ${player.name}`);
-    show(remove, room.host === room.playerId && playerId !== room.playerId && (!bot || room.phase === "lobby"));
+    show(
+      remove,
+      room.host === room.playerId && playerId !== room.playerId && (!bot || room.phase === "lobby"),
+    );
   }
 
   function render(room) {
     const watching = [...room.players.values()].filter((player) => player.kind === "spectator");
-    const draw = (list, players) => keyed(list, players, (p) => p.playerId, make, (row, p) => update(row, p, room));
+    const draw = (list, players) => {
+      keyed(list, players, {
+        key: (player) => player.playerId,
+        make,
+        update: (row, player) => update(row, player, room),
+      });
+    };
     draw(seats, room.seated);
     draw(watchers, watching);
     show(watchersTitle, watching.length > 0);
@@ -160,8 +178,19 @@ const TINTS = 6;
  */
 export function chatPanel(table) {
   const log = h("ul", { class: "chat", role: "log", "aria-label": "Chat", tabindex: 0 });
-  const text = h("input", { name: "text", maxlength: 500, autocomplete: "off", "aria-label": "Your message", placeholder: "Say something" });
-  const form = h("form", { class: "row inline", onsubmit: say }, text, h("button", { type: "submit" }, "Send"));
+  const text = h("input", {
+    name: "text",
+    maxlength: 500,
+    autocomplete: "off",
+    "aria-label": "Your message",
+    placeholder: "Say something",
+  });
+  const form = h(
+    "form",
+    { class: "row inline", onsubmit: say },
+    text,
+    h("button", { type: "submit" }, "Send"),
+  );
   const element = h("section", { class: "card" }, h("h2", {}, "Chat"), log, form);
 
   async function say(event) {
@@ -195,9 +224,14 @@ export function chatPanel(table) {
   function listen(client) {
     client.on("chat_message", said);
     client.on("player_joined", ({ playerId, name }) => table.knows(playerId) || note(`${name} is here`));
-    client.on("player_replaced", ({ name, kind }) => note(kind === "bot" ? `A bot plays for ${name}` : `${name} is back`));
+    client.on("player_replaced", ({ name, kind }) =>
+      note(kind === "bot" ? `A bot plays for ${name}` : `${name} is back`),
+    );
     client.on("player_disconnected", ({ playerId }) => note(`${table.name(playerId)} lost the connection`));
-    client.on("player_reconnected", ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} is back`));
+    client.on(
+      "player_reconnected",
+      ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} is back`),
+    );
     client.on("player_left", ({ playerId, reason }) => note(`${table.name(playerId)} ${LEFT[reason]}`));
   }
 

@@ -24,7 +24,7 @@
 
 import { connect, loadName, loadSession } from "/parlor.js";
 import { entryForm } from "./entry.js";
-import { explain } from "./messages.js";
+import { CONNECTION, explain } from "./messages.js";
 import { chatPanel, lobbyPanel, playersPanel } from "./panels.js";
 import { copy, h, setText, show, toast } from "./ui.js";
 
@@ -61,7 +61,11 @@ export class Table {
   #share = h("button", { type: "button", class: "quiet", onclick: () => this.#copyLink() }, "Invite");
   #leave = h("button", { type: "button", class: "quiet", onclick: () => this.#leaveTable() }, "Leave");
   #headline = h("h2", { class: "headline", "aria-live": "polite", tabindex: -1 });
-  #again = h("button", { type: "button", class: "primary", onclick: () => this.request("rematch") }, "Play again");
+  #again = h(
+    "button",
+    { type: "button", class: "primary", onclick: () => this.request("rematch") },
+    "Play again",
+  );
   #next = h("p", { class: "lead" });
   #door = h("div", { class: "door" });
   #stage;
@@ -203,8 +207,22 @@ export class Table {
 
   #build() {
     const { title, board } = this.#game;
-    this.#stage = h("div", { class: "stage" }, this.#headline, this.#door, this.#lobby.element, board, this.#again, this.#next);
-    this.#side = h("aside", { class: "side", "aria-label": "Players and chat" }, this.#players.element, this.#chat.element);
+    this.#stage = h(
+      "div",
+      { class: "stage" },
+      this.#headline,
+      this.#door,
+      this.#lobby.element,
+      board,
+      this.#again,
+      this.#next,
+    );
+    this.#side = h(
+      "aside",
+      { class: "side", "aria-label": "Players and chat" },
+      this.#players.element,
+      this.#chat.element,
+    );
     document.body.prepend(
       h(
         "header",
@@ -300,19 +318,20 @@ export class Table {
   }
 }
 
-const CONNECTION = {
-  connecting: "Connecting …",
-  open: "Connected",
-  resuming: "Connection lost, trying again …",
-  closed: "Not connected",
-};
-
 /** By reason: title, text, and what the button does, if anything is left to do. */
 const CLOSED = {
-  TAKEN_OVER: ["You play in another window", "This seat was opened in another tab or window.", "Play here instead"],
+  TAKEN_OVER: [
+    "You play in another window",
+    "This seat was opened in another tab or window.",
+    "Play here instead",
+  ],
   KICKED: ["You were removed", "The host has removed you from this table.", null],
   ROOM_CLOSED: ["This table has closed", "Open a new one, or join another.", null],
-  SESSION_INVALID: ["Your seat is gone", "You were away for too long, and your seat was given up.", "Join again"],
+  SESSION_INVALID: [
+    "Your seat is gone",
+    "You were away for too long, and your seat was given up.",
+    "Join again",
+  ],
   CLOSED: ["Still there?", "Nothing happened for a while, so the connection was closed.", "Go on"],
 };
 

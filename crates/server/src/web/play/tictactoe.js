@@ -8,14 +8,19 @@ import { enable, h, isEnabled, keyed, svg } from "./ui.js";
 const SIZE = 3;
 const SQUARES = Array.from({ length: SIZE * SIZE }, (_, index) => index);
 const LINES = [
-  [0, 1, 2], [3, 4, 5], [6, 7, 8],
-  [0, 3, 6], [1, 4, 7], [2, 5, 8],
-  [0, 4, 8], [2, 4, 6],
+  [0, 1, 2],
+  [3, 4, 5],
+  [6, 7, 8],
+  [0, 3, 6],
+  [1, 4, 7],
+  [2, 5, 8],
+  [0, 4, 8],
+  [2, 4, 6],
 ];
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIZE, ArrowDown: SIZE };
 
 const board = document.querySelector("#board");
-const grid = h("div", { class: "noughts", role: "group", "aria-label": "Board", onkeydown: walk });
+const grid = h("div", { class: "felt noughts", role: "group", "aria-label": "Board", onkeydown: walk });
 board.append(grid);
 
 openTable({
@@ -38,8 +43,9 @@ function render(view, table) {
   const marks = view.board.flat();
   const line = LINES.find(([a, b, c]) => marks[a] && marks[a] === marks[b] && marks[a] === marks[c]) ?? [];
   const mine = view.turn === table.me;
-  const make = (square) => h("button", { type: "button", class: "square", onclick: () => play(square, table) });
-  keyed(grid, SQUARES, (square) => square, make, (button, square) => {
+  const make = (square) =>
+    h("button", { type: "button", class: "square", onclick: () => play(square, table) });
+  const update = (button, square) => {
     const mark = marks[square];
     enable(button, mine && mark === "");
     const words = `Row ${Math.floor(square / SIZE) + 1}, column ${(square % SIZE) + 1}: ${mark || "free"}`;
@@ -47,17 +53,22 @@ function render(view, table) {
     button.classList.toggle("won", line.includes(square));
     if (button.dataset.mark !== mark) button.replaceChildren(...(mark ? [drawing(mark)] : []));
     button.dataset.mark = mark;
-  });
+  };
+  keyed(grid, SQUARES, { key: (square) => square, make, update });
   grid.classList.toggle("open", mine);
 }
 
 function headline(view, table) {
   if (view.draw) return { text: "A draw" };
   if (view.winner !== null) {
-    return view.winner === table.me ? { text: "You win!", mine: true } : { text: `${table.name(view.winner)} wins` };
+    return view.winner === table.me
+      ? { text: "You win!", mine: true }
+      : { text: `${table.name(view.winner)} wins` };
   }
   if (view.turn === null) return { text: "The game is over" };
-  return view.turn === table.me ? { text: "Your turn", mine: true } : { text: `${table.name(view.turn)}’s turn` };
+  return view.turn === table.me
+    ? { text: "Your turn", mine: true }
+    : { text: `${table.name(view.turn)}’s turn` };
 }
 
 function play(square, table) {
@@ -82,5 +93,9 @@ function drawing(mark) {
     mark === "X"
       ? svg("path", { d: "M24 24 L76 76 M76 24 L24 76", pathLength: 1 })
       : svg("circle", { cx: 50, cy: 50, r: 29, pathLength: 1 });
-  return svg("svg", { viewBox: "0 0 100 100", class: `mark mark-${mark.toLowerCase()}`, "aria-hidden": "true" }, shape);
+  return svg(
+    "svg",
+    { viewBox: "0 0 100 100", class: `mark mark-${mark.toLowerCase()}`, "aria-hidden": "true" },
+    shape,
+  );
 }

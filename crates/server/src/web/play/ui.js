@@ -32,7 +32,13 @@ export function svg(tag, attributes = {}, ...children) {
 
 /** A labelled field of a form. */
 export function field(label, control, hint) {
-  return h("label", { class: "field" }, h("span", { class: "field-label" }, label), control, hint && h("small", {}, hint));
+  return h(
+    "label",
+    { class: "field" },
+    h("span", { class: "field-label" }, label),
+    control,
+    hint && h("small", {}, hint),
+  );
 }
 
 /** A tick box with its words beside it. */
@@ -68,21 +74,22 @@ export function isEnabled(button) {
  * @template T
  * @param {HTMLElement} list
  * @param {T[]} items
- * @param {(item: T) => string|number} keyOf
- * @param {(item: T) => HTMLElement} make
- * @param {(element: HTMLElement, item: T) => void} update
+ * @param {object} how
+ * @param {(item: T, index: number) => string|number} how.key
+ * @param {(item: T) => HTMLElement} how.make
+ * @param {(element: HTMLElement, item: T, index: number) => void} [how.update]
  */
-export function keyed(list, items, keyOf, make, update) {
+export function keyed(list, items, { key: keyOf, make, update = () => {} }) {
   const old = new Map([...list.children].map((element) => [element.dataset.key, element]));
   items.forEach((item, index) => {
-    const key = String(keyOf(item));
+    const key = String(keyOf(item, index));
     let element = old.get(key);
     old.delete(key);
     if (!element) {
       element = make(item);
       element.dataset.key = key;
     }
-    update(element, item);
+    update(element, item, index);
     if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
   });
   for (const element of old.values()) element.remove();

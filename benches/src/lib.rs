@@ -1,0 +1,161 @@
+//! What the benchmarks share: the smallest game worth measuring, and a table of players without
+//! sockets.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parlor_core::{About, Ctx, Game, GameError, Never, PlayerId, Rules, ViewKey, Viewer};
+use parlor_gateway::outbox::{Message, Taken};
+use parlor_gateway::{Connection, Gateway, GatewayConfig, Handled};
+use parlor_protocol::{Codec, FrameKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Players move a marker; everyone sees where it is. Its state is `Copy`.
+#[derive(Debug)]
+pub struct Marker;
+
+/// Where the marker is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Place {
+    x: i32,
+    y: i32,
+    moves: u32,
+}
+
+/// How far it goes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Move {
+    dx: i32,
+    dy: i32,
+}
+
+/// Nothing to choose.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct NoOptions {}
+
+impl Game for Marker {
+    const GAME_TYPE: &'static str = "marker";
+    type Options = NoOptions;
+    type State = Place;
+    type Action = Move;
+    type Event = Never;
+    type View = Place;
+    type Timer = Never;
+    type Outcome = Never;
+
+    fn about(&self) -> About {
+        About::new("Marker", 2, 1000)
+    }
+
+    fn rules(&self, _options: &NoOptions) -> Rules {
+        Rules::seats(2, 1000)
+    }
+
+    fn setup(&self, _options: &NoOptions, _ctx: &mut Ctx<'_, Self>) -> Result<Place, GameError> {
+        Ok(Place { x: 0, y: 0, moves: 0 })
+    }
+
+    fn on_action(
+        &self,
+        state: &mut Place,
+        _player: PlayerId,
+        action: Move,
+        _ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        state.x = state.x.wrapping_add(action.dx);
+        state.y = state.y.wrapping_add(action.dy);
+        state.moves = state.moves.wrapping_add(1);
+        Ok(())
+    }
+
+    fn view(&self, state: &Place, _viewer: Viewer) -> Place {
+        *state
+    }
+
+    fn view_key(&self, _viewer: Viewer) -> ViewKey {
+        ViewKey::Everyone
+    }
+}
+
+/// A room in play, and the connections of everyone in it.
+#[derive(Debug)]
+pub struct Table {
+    players: Vec<Connection>,
+    taken: Vec<Message>,
+    _gateway: Arc<Gateway>,
+}
+
+impl Table {
+    /// A started room of `seats` players. Must be called within a tokio runtime.
+    pub fn of(seats: usize) -> Self {
+        let mut config = GatewayConfig::default();
+        // What is measured here is the room, not how often one may ask.
+        config.requests_per_second = u32::MAX;
+        config.requests_burst = u32::MAX;
+        let gateway = Gateway::builder(config).game(Marker).start();
+        let mut table = Self { players: Vec::new(), taken: Vec::new(), _gateway: gateway };
+
+        let mut room_id = Value::Null;
+        for seat in 0..seats {
+            let mut player = table._gateway.connect(Codec::Json);
+            let name = format!("Player {seat}");
+            let request = if seat == 0 {
+                let data = json!({"gameType": "marker", "playerName": name, "maxPlayers": seats});
+                json!({"type": "create_room", "data": data})
+            } else {
+                let data = json!({"roomId": room_id, "playerName": name});
+                json!({"type": "join_room", "data": data})
+            };
+            run(&mut player, request.to_string().as_bytes());
+            if seat == 0 {
+                room_id = joined_room(&player);
+            }
+            table.players.push(player);
+        }
+        table.drain();
+        table
+    }
+
+    /// Lets the first player send a frame.
+    pub fn act(&mut self, frame: &[u8]) {
+        run(&mut self.players[0], frame);
+    }
+
+    /// Takes out what waits for the players, as their writers would.
+    pub fn drain(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        for player in &self.players {
+            while let Poll::Ready(Taken::Messages) =
+                player.outbox().poll_take(&mut cx, 64, &mut self.taken)
+            {}
+            self.taken.clear();
+        }
+    }
+}
+
+/// An action as a client sends it.
+pub const ACTION: &[u8] = br#"{"type":"game_action","id":1,"data":{"dx":1,"dy":-1}}"#;
+
+fn run(player: &mut Connection, frame: &[u8]) {
+    match player.handle(FrameKind::Text, frame) {
+        Handled::Done => {}
+        Handled::Pending(mut future) => {
+            // The store is in memory, so nothing is ever waited for.
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(future.as_mut().poll(&mut cx).is_ready());
+        }
+    }
+}
+
+fn joined_room(player: &Connection) -> Value {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut taken = Vec::new();
+    let polled = player.outbox().poll_take(&mut cx, 64, &mut taken);
+    assert!(polled.is_ready(), "the answer to create_room is there");
+    taken
+        .iter()
+        .filter_map(|message| serde_json::from_slice::<Value>(&message.payload).ok())
+        .find_map(|message| message["data"].get("roomId").cloned())
+        .expect("a joined room has a code")
+}
