@@ -112,8 +112,9 @@ impl Table {
                 room_id = joined_room(&player);
             }
             table.players.push(player);
+            // Everyone is told of everyone: what waits would grow past the outboxes' bound.
+            table.drain();
         }
-        table.drain();
         table
     }
 

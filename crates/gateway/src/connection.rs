@@ -138,6 +138,10 @@ impl Connection {
             }
         };
         for (number, envelope) in frame.requests().enumerate().skip(first) {
+            // What is asked after the close would be done and never answered.
+            if self.link.outbox.is_closed() {
+                return None;
+            }
             let waiting = match envelope {
                 Ok(envelope) => self.handle_one(&envelope, now),
                 Err(error) => {

@@ -7,6 +7,7 @@
 //! Each task ends when its handle, which the gateway owns, is dropped.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -72,7 +73,11 @@ impl Driver {
             let due = shard.take_due(now);
             let called = due.len();
             for room in due {
-                room.wake(clock.now());
+                // One room that breaks down must not stop the clocks of all the others.
+                let woken = catch_unwind(AssertUnwindSafe(|| room.wake(clock.now())));
+                if woken.is_err() {
+                    tracing::error!("a room broke down when it was due");
+                }
             }
             if called == CALLS_PER_TURN_MAX {
                 // More may be due, and others want to run as well.

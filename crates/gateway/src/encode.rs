@@ -1,6 +1,7 @@
 //! Messages to bytes: each encoded once, into memory that fits.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parlor_protocol::{
@@ -25,6 +26,17 @@ pub(crate) struct Answering {
     pub(crate) id: Option<RequestId>,
 }
 
+/// Why a message could not be encoded. Trying again does not help.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unencodable {
+    /// The codec, or a type of the game's, refused.
+    #[error(transparent)]
+    Refused(#[from] EncodeError),
+    /// A `Serialize` of the game's panicked.
+    #[error("encoding panicked")]
+    Panicked,
+}
+
 impl Link {
     /// Queues an encoded message. A full outbox closes itself, and the session is resumable.
     pub(crate) fn push(&self, payload: Arc<[u8]>, class: Class) {
@@ -32,7 +44,7 @@ impl Link {
     }
 
     /// Answers with `data`.
-    pub(crate) fn answer<T: Serialize>(&self, to: Answering, data: &T) -> Result<(), EncodeError> {
+    pub(crate) fn answer<T: Serialize>(&self, to: Answering, data: &T) -> Result<(), Unencodable> {
         self.push(encode_answer(self.codec, to, data)?, Class::Reliable);
         Ok(())
     }
@@ -65,7 +77,7 @@ pub(crate) fn encode_answer<T: Serialize>(
     codec: Codec,
     to: Answering,
     data: &T,
-) -> Result<Arc<[u8]>, EncodeError> {
+) -> Result<Arc<[u8]>, Unencodable> {
     let frame = ResponseFrame { to: Answered::Request(to.kind), id: to.id, outcome: Ok(data) };
     encode(codec, &frame)
 }
@@ -75,7 +87,7 @@ pub(crate) fn encode_event<T: Serialize>(
     kind: EventType,
     seq: Option<u64>,
     data: &T,
-) -> Result<Arc<[u8]>, EncodeError> {
+) -> Result<Arc<[u8]>, Unencodable> {
     encode(codec, &EventFrame { kind, seq, data })
 }
 
@@ -84,13 +96,18 @@ pub(crate) fn message(codec: Codec, payload: Arc<[u8]>, class: Class) -> Message
 }
 
 /// Encodes in memory that is used again and again, then takes exactly what is needed.
-fn encode(codec: Codec, message: &impl Serialize) -> Result<Arc<[u8]>, EncodeError> {
+///
+/// A game's `Serialize` is the game's code and may panic, at worst with a room's change half made:
+/// here it becomes an error like any other.
+fn encode(codec: Codec, message: &impl Serialize) -> Result<Arc<[u8]>, Unencodable> {
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
-        codec.encode_into(message, scratch)?;
+        // A panic leaves bytes in the scratch, which the next message clears, and nothing else.
+        catch_unwind(AssertUnwindSafe(|| codec.encode_into(message, scratch)))
+            .map_err(|_| Unencodable::Panicked)??;
         let payload = Arc::from(scratch.as_slice());
         // One huge state must not stay in memory for every thread that met it.
         scratch.shrink_to(SCRATCH_BYTES_KEPT);

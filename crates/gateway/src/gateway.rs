@@ -1,7 +1,8 @@
 //! The gateway itself: games, stores and bounds put together, and the tasks that keep it going.
 //!
 //! Dropping the [`Gateway`] ends its tasks: the driver's, one for each shard; the one that tells
-//! subscribers of changed rooms; the one that removes void sessions from the store.
+//! subscribers of changed rooms; the one that tells the store of void
+//! and of used sessions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -108,13 +109,14 @@ impl GatewayBuilder {
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
         let Self { config, games, sessions: store } = self;
-        let (sessions, void) = Sessions::new(Arc::clone(&store), config.session_ttl);
+        let (sessions, chores) = Sessions::new(Arc::clone(&store), config.session_ttl);
         let listings = Listings::new(games.keys().copied());
         let clock = Clock::start();
+        let session_ttl = config.session_ttl;
         let shared = Arc::new(Shared::new(config, clock, listings, sessions));
 
         let mut tasks = vec![
-            tokio::spawn(Sessions::remove_void(store, void)),
+            tokio::spawn(Sessions::do_chores(store, session_ttl, chores)),
             tokio::spawn(Arc::clone(&shared.listings).run(shared.config.room_list_interval)),
         ];
         for shard in 0..shared.driver.shard_count() {
@@ -122,6 +124,13 @@ impl GatewayBuilder {
         }
         let tasks = tasks.into_iter().map(AbortOnDropHandle::new).collect();
         Arc::new(Gateway { shared, games, _tasks: tasks })
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Rooms hold what they share, which holds the rooms.
+        self.shared.rooms.clear();
     }
 }
 

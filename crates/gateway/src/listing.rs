@@ -4,7 +4,7 @@
 //! that no listing ever looks at a room. Subscribers hear of changes a few times a second, each room
 //! at most once each time.
 //!
-//! The lock of a game's index is taken after a room's, and nothing is called while it is held.
+//! The lock of a game's index is taken after a room's; while it is held, only an outbox's is taken.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use parlor_protocol::{Codec, EventType, Object, RoomCode, RoomInfo, RoomListUpdate};
+use parlor_protocol::{Codec, EventType, Object, RoomCode, RoomInfo, RoomListUpdate, RoomSubscription};
 use tokio::sync::Notify;
 
-use crate::encode::{Link, encode_event};
+use crate::encode::{Answering, Link, encode_event};
 use crate::outbox::Class;
 
 /// The listings of all games.
@@ -112,23 +112,26 @@ impl Listings {
         Page { rooms: rooms.into_iter().map(|(_, info)| info).collect(), next }
     }
 
-    /// Tells `link` of changes from now on, and gives up to `limit` joinable rooms, newest first,
-    /// and whether there are more.
+    /// Tells `link` of changes from now on, and answers it with up to `limit` joinable rooms, newest
+    /// first, and whether there are more.
+    ///
+    /// Answered under the lock: an update that came first would be undone by an older answer.
     pub(crate) fn subscribe(
         &self,
         game_type: &str,
         connection: u64,
-        link: Link,
+        link: &Link,
+        to: Answering,
         limit: usize,
-    ) -> (Vec<Arc<RoomInfo>>, bool) {
-        let Some(listing) = self.games.get(game_type) else { return (Vec::new(), false) };
+    ) {
+        let Some(listing) = self.games.get(game_type) else { return };
         let mut listing = listing.lock();
-        listing.subscribers.insert(connection, link);
+        listing.subscribers.insert(connection, link.clone());
         let mut joinable =
             listing.newest(u64::MAX, usize::MAX).map(|(_, info)| info).filter(|info| info.joinable);
         let rooms: Vec<_> = joinable.by_ref().take(limit).collect();
         let more = joinable.next().is_some();
-        (rooms, more)
+        link.answer(to, &RoomSubscription { rooms, more }).expect("our own data is plain");
     }
 
     /// Tells the connection no more of this game's rooms.

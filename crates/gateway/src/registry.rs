@@ -49,6 +49,11 @@ impl Rooms {
         self.rooms.remove(code);
     }
 
+    /// Lets go of all rooms.
+    pub(crate) fn clear(&self) {
+        self.rooms.clear();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rooms.len()
     }

@@ -19,23 +19,30 @@ pub(crate) struct Sessions {
     ttl: Duration,
     /// The rooms of this node by the tokens that hold a seat in them.
     local: Sharded<Digest, RoomCode>,
-    void: mpsc::Sender<Digest>,
+    chores: mpsc::Sender<Chore>,
 }
 
-/// Tokens that are void and wait to be removed from the store.
-pub(crate) type VoidTokens = mpsc::Receiver<Digest>;
+/// What the store is to be told when there is time, and nobody waits for.
+pub(crate) enum Chore {
+    /// The token holds no seat any more.
+    Remove(Digest),
+    /// The token was used.
+    Prolong(Digest, RoomCode),
+}
 
 impl Sessions {
-    /// The sessions, and what [`remove_void`](Self::remove_void) works on.
-    pub(crate) fn new(store: Arc<dyn DynSessionStore>, ttl: Duration) -> (Self, VoidTokens) {
-        let (void, void_tokens) = mpsc::channel(VOID_TOKENS_MAX);
-        (Self { store, ttl, local: Sharded::new(), void }, void_tokens)
+    /// The sessions, and what [`do_chores`](Self::do_chores) works on.
+    pub(crate) fn new(
+        store: Arc<dyn DynSessionStore>,
+        ttl: Duration,
+    ) -> (Self, mpsc::Receiver<Chore>) {
+        let (chores, waiting) = mpsc::channel(CHORES_MAX);
+        (Self { store, ttl, local: Sharded::new(), chores }, waiting)
     }
 
     /// Saves where the token will lead. Done before sitting down, so that a seat is never without.
     pub(crate) async fn save(&self, token: Digest, room: RoomCode) -> Result<(), StoreError> {
-        let session = Session { room: room.as_str().to_owned() };
-        self.store.save(SessionKey(token.0), session, self.ttl).await
+        self.store.save(SessionKey(token.0), session_in(room), self.ttl).await
     }
 
     /// The room that the token leads to, which may have closed.
@@ -61,18 +68,37 @@ impl Sessions {
     /// too many wait it expires there by itself, and the room would refuse it anyway.
     pub(crate) fn forget(&self, token: Digest) {
         self.local.remove(&token);
-        let _full_or_stopped = self.void.try_send(token);
+        let _full_or_stopped = self.chores.try_send(Chore::Remove(token));
     }
 
-    /// Removes void tokens from the store, until the sessions are dropped.
-    pub(crate) async fn remove_void(store: Arc<dyn DynSessionStore>, mut void: VoidTokens) {
-        while let Some(token) = void.recv().await {
-            if let Err(error) = store.remove(SessionKey(token.0)).await {
-                tracing::debug!(%error, "a void session stays in the store until it expires");
+    /// The token was used: it lives on from now, at best effort, for its seat is found in memory.
+    pub(crate) fn prolong(&self, token: Digest, room: RoomCode) {
+        let _full_or_stopped = self.chores.try_send(Chore::Prolong(token, room));
+    }
+
+    /// Tells the store what it is to know, in order, until the sessions are dropped.
+    pub(crate) async fn do_chores(
+        store: Arc<dyn DynSessionStore>,
+        ttl: Duration,
+        mut chores: mpsc::Receiver<Chore>,
+    ) {
+        while let Some(chore) = chores.recv().await {
+            let done = match chore {
+                Chore::Remove(token) => store.remove(SessionKey(token.0)).await,
+                Chore::Prolong(token, room) => {
+                    store.save(SessionKey(token.0), session_in(room), ttl).await
+                }
+            };
+            if let Err(error) = done {
+                tracing::debug!(%error, "a session stays in the store as it was");
             }
         }
     }
 }
 
-/// Void tokens that may wait for the store.
-const VOID_TOKENS_MAX: usize = 10_000;
+fn session_in(room: RoomCode) -> Session {
+    Session { room: room.as_str().to_owned() }
+}
+
+/// Chores that may wait for the store.
+const CHORES_MAX: usize = 10_000;

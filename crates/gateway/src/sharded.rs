@@ -68,6 +68,14 @@ impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
         removed
     }
 
+    /// Removes everything.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            let removed = std::mem::take(&mut *shard.write());
+            self.len.fetch_sub(removed.len(), Ordering::Relaxed);
+        }
+    }
+
     /// Calls `see` with every value, one shard's lock at a time.
     pub(crate) fn for_each(&self, mut see: impl FnMut(&V)) {
         for shard in &self.shards {

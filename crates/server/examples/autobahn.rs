@@ -15,7 +15,7 @@ use parlor_gateway::{
 use parlor_protocol::FrameKind;
 use parlor_server::{
     ServerConfig, Site,
-    transport::{Endpoint, Ending, Listening, Session},
+    transport::{Ending, Endpoint, Listening, Session},
 };
 use tokio::{net::TcpListener, signal::ctrl_c};
 

@@ -37,28 +37,52 @@ enum Command {
 #[derive(Args)]
 struct Serve {
     /// Where to listen. Port 0 takes any free port; 0.0.0.0 lets other machines in.
-    #[arg(long, env = "PARLOR_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "PARLOR_LISTEN",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
     listen: SocketAddr,
 
     /// Sites whose pages may connect, beside the server's own: https://games.example,...
-    #[arg(long, env = "PARLOR_ALLOWED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "PARLOR_ALLOWED_ORIGINS",
+        hide_env_values = true,
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
     allowed_origins: Vec<Origin>,
 
     /// Clients at a time. One more is told to come back later.
-    #[arg(long, env = "PARLOR_CONNECTIONS_MAX", value_name = "NUMBER", default_value_t = ServerConfig::default().connections_max)]
+    #[arg(long, env = "PARLOR_CONNECTIONS_MAX", hide_env_values = true, value_name = "NUMBER", default_value_t = ServerConfig::default().connections_max)]
     connections_max: usize,
 
     /// Rooms at a time.
-    #[arg(long, env = "PARLOR_ROOMS_MAX", value_name = "NUMBER", default_value_t = ServerConfig::default().gateway.rooms_max)]
+    #[arg(long, env = "PARLOR_ROOMS_MAX", hide_env_values = true, value_name = "NUMBER", default_value_t = ServerConfig::default().gateway.rooms_max)]
     rooms_max: usize,
 
     /// What to log on standard error: error, warn, info, debug, or more finely, as in
     /// info,parlor_server=debug.
-    #[arg(long, env = "PARLOR_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "PARLOR_LOG",
+        hide_env_values = true,
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     log: String,
 
     /// How to log it.
-    #[arg(long, env = "PARLOR_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        env = "PARLOR_LOG_FORMAT",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     log_format: LogFormat,
 }
 

@@ -4,7 +4,6 @@
 //! bound before the gateway starts, and stopping tells the clients first.
 
 use std::{
-    future::Future,
     io::{self, Write},
     net::SocketAddr,
     sync::Arc,
@@ -166,9 +165,9 @@ impl Running {
 
     /// Takes nobody new, tells everyone to come back later and closes every connection, within
     /// [`ServerConfig::drain_time_max`].
-    pub fn stop(self) -> impl Future<Output = Stopped> {
+    pub async fn stop(self) -> Stopped {
         self.gateway.drain(RECONNECT_AFTER);
-        self.listening.stop()
+        self.listening.stop().await
     }
 }
 

@@ -6,7 +6,7 @@ use parlor_gateway::{Connection, Gateway, Handled, outbox::Outbox};
 use parlor_protocol::{Codec, FrameKind};
 use tracing::debug;
 
-use crate::transport::{Endpoint, Ending, Session};
+use crate::transport::{Ending, Endpoint, Session};
 
 /// Leads every socket to one gateway.
 #[derive(Debug)]

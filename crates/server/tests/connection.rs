@@ -5,7 +5,10 @@ mod support;
 use std::{
     io, mem,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -134,6 +137,70 @@ async fn flood_of_pings_is_left_with_the_client() {
     let flood = ping.repeat(10_000);
     let all = tokio::time::timeout(Duration::from_secs(1), fixture.client.send(&flood)).await;
     assert!(all.is_err(), "more than a megabyte would have been taken");
+}
+
+/// Counts the writes of a pipe.
+struct Counted {
+    io: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_leaves_in_one_write() {
+    let (io, far) = duplex(1 << 20);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let echo = Echo::new();
+    let outbox = Arc::clone(&echo.outbox);
+    let io = Counted { io, writes: Arc::clone(&writes) };
+    tokio::spawn(run(io, Vec::new(), echo, Arc::new(config())));
+    let mut client = Client { io: far };
+
+    for _ in 0..64 {
+        outbox.push(message(FrameKind::Text, b"event")).unwrap();
+    }
+    outbox.wake();
+    for _ in 0..64 {
+        client.expect_text("event").await;
+    }
+    assert_eq!(writes.swap(0, Ordering::Relaxed), 1, "64 events");
+
+    client.send(&text("request").repeat(32)).await;
+    tokio::task::yield_now().await;
+    outbox.push(message(FrameKind::Text, b"event")).unwrap();
+    for _ in 0..32 {
+        client.expect_text("request").await;
+    }
+    client.expect_text("event").await;
+    assert_eq!(writes.load(Ordering::Relaxed), 1, "32 responses and the event that came meanwhile");
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,10 +389,7 @@ async fn slow_consumer_is_cut_within_a_second_of_its_outbox_being_full() {
     for _ in 0..4 {
         fixture.push("waits").unwrap();
     }
-    assert_eq!(
-        fixture.outbox.push(message(FrameKind::Text, b"too much")),
-        Err(PushError::Full)
-    );
+    assert_eq!(fixture.outbox.push(message(FrameKind::Text, b"too much")), Err(PushError::Full));
     fixture.outbox.wake();
     assert_eq!(fixture.ended().await, ["Lost", "dropped"]);
     assert_eq!(start.elapsed().as_secs(), 1);
@@ -449,5 +513,5 @@ async fn task_of_a_connection_is_small() {
     let session = size_of_val(&echo);
     let task = run(Never([0; 5]), Vec::new(), echo, Arc::new(config()));
     let own = size_of_val(&task) - session;
-    assert!(own < 400, "{own} bytes beside the session");
+    assert!(own < 320, "{own} bytes beside the session");
 }

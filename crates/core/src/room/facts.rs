@@ -245,6 +245,10 @@ fn next_deadline<G: Game>(
 fn starts_by_itself<G: Game>(charter: &Charter<G>, snapshot: &Snapshot<G>) -> bool {
     let (rules, roster) = (&charter.rules, &snapshot.roster);
     let taken = snapshot.seats_taken();
+    // Bots that the last human has left behind do not begin among themselves.
+    if !roster.keeps_room() {
+        return false;
+    }
     match rules.start {
         StartRule::Host => false,
         StartRule::WhenFull => {

@@ -1,8 +1,8 @@
 //! Bots for farkle: one that takes what it has, and one that rolls on.
 //!
 //! Both reason in the same way and differ in their measures. A keep is worth its points and
-//! something for each die left to roll; a turn is banked at a sum that depends on how many dice are left,
-//! for a roll of one die is lost two times in three and a roll of six once in 32.
+//! something for each die left to roll. From how many points on a turn is banked depends on the
+//! dice left: a roll of one die is lost two times in three, a roll of six once in 32.
 
 use parlor_core::{Bot, GameRng, PlayerId};
 

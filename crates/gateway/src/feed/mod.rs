@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parlor_core::{Game, PlayerId, Roster, ViewKey, Viewer};
-use parlor_protocol::{CloseCode, Codec};
+use parlor_protocol::CloseCode;
 
 use crate::encode::Link;
 
@@ -28,10 +28,14 @@ pub(crate) struct Feed {
     /// Sockets ever attached, to tell a stale one from its successor.
     generations: u64,
     members: Arc<Members>,
-    /// What was sent last of each view: a state that looks the same is not sent again.
-    sent: BTreeMap<ViewKey, Payloads>,
+    /// The present state as each group of viewers sees it, in each codec in use: whoever is attached
+    /// has it, and a state that looks the same is not sent again. Where a group or a codec is
+    /// missing, nobody there has been sent the present state.
+    views: BTreeMap<ViewKey, Payloads>,
     /// The messages of the commit that is about to be published. Empty in between.
     staged: Vec<Staged>,
+    /// What `views` will be, if that commit has a new state.
+    staged_views: Option<BTreeMap<ViewKey, Payloads>>,
 }
 
 /// A socket's hold on a seat.
@@ -49,8 +53,9 @@ impl Feed {
             seq: 0,
             generations: 0,
             members: Arc::default(),
-            sent: BTreeMap::new(),
+            views: BTreeMap::new(),
             staged: Vec::new(),
+            staged_views: None,
         }
     }
 
@@ -88,7 +93,12 @@ impl Feed {
     /// Lets go of the seat's socket, which stays open.
     pub(crate) fn detach(&mut self, player: PlayerId) -> Option<Member> {
         self.members.find(player)?;
-        Arc::make_mut(&mut self.members).remove(player)
+        let member = Arc::make_mut(&mut self.members).remove(player);
+        if self.members.len() == 0 {
+            // States that nobody is there to see make no views, so these would grow old.
+            self.views.clear();
+        }
+        member
     }
 
     /// Closes every socket, because the room is closed.
@@ -100,16 +110,22 @@ impl Feed {
 
     /// Takes over from the roster who plays and who watches.
     pub(crate) fn follow_roster(&mut self, roster: &Roster) {
-        let viewer_of = |member: &Member| roster.seat(member.hold.player).map(|seat| seat.viewer());
-        let is_current = |member: &Member| viewer_of(member).is_none_or(|v| v == member.viewer);
-        if self.members.iter().all(is_current) {
+        if !self.has_new_role(roster) {
             return;
         }
         for member in Arc::make_mut(&mut self.members).iter_mut() {
-            if let Some(viewer) = viewer_of(member) {
-                member.viewer = viewer;
+            if let Some(seat) = roster.seat(member.hold.player) {
+                member.viewer = seat.viewer();
             }
         }
+    }
+
+    /// Whether anyone who is attached plays from now on, or watches.
+    fn has_new_role(&self, roster: &Roster) -> bool {
+        let is_new = |member: &Member| {
+            roster.seat(member.hold.player).is_some_and(|seat| seat.viewer() != member.viewer)
+        };
+        self.members.iter().any(is_new)
     }
 
     /// Sends what was staged to everyone it is meant for, in order.
@@ -131,29 +147,19 @@ impl Feed {
         }
         staged.clear();
         self.staged = staged;
+        if let Some(views) = self.staged_views.take() {
+            self.views = views;
+        }
     }
 
     /// What a delivered message changes here.
     fn follow(&mut self, message: &Staged) {
         self.seq = message.seq;
         match message.to {
-            To::Everyone | To::Audience(_) => {}
+            To::Everyone | To::Audience(_) | To::View(_) => {}
             To::Kicked(player) => {
                 if let Some(member) = self.detach(player) {
                     member.close(CloseCode::Kicked, "kicked");
-                }
-            }
-            To::View(key) => {
-                // Views of those who are gone would pile up. Without a trace of what was sent, a
-                // state is merely sent once more.
-                if self.sent.len() > self.members.len() {
-                    self.sent.clear();
-                }
-                let sent = self.sent.entry(key).or_default();
-                for codec in Codec::ALL {
-                    if let Some(payload) = message.payload(codec) {
-                        sent[codec as usize] = Some(Arc::clone(payload));
-                    }
                 }
             }
         }

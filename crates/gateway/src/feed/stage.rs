@@ -1,15 +1,16 @@
 //! A commit's messages, numbered and encoded before anyone gets them.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey};
 use parlor_protocol as wire;
-use parlor_protocol::{Codec, EncodeError, EventType, RoomCode, RoomInfo};
+use parlor_protocol::{Codec, EventType, RoomCode, RoomInfo};
 use serde::Serialize;
 
 use super::{Feed, Member};
-use crate::encode::encode_event;
+use crate::encode::{Unencodable, encode_event};
 use crate::outbox::Class;
 use crate::to_wire;
 
@@ -41,7 +42,9 @@ impl To {
         match self {
             Self::Everyone | Self::Kicked(_) => true,
             Self::Audience(audience) => audience.includes(member.hold.player, member.viewer),
-            Self::View(key) => game.view_key(member.viewer) == key,
+            // The game's code, at a point where nothing can be refused any more.
+            Self::View(key) => catch_unwind(AssertUnwindSafe(|| game.view_key(member.viewer)))
+                .is_ok_and(|of_member| of_member == key),
         }
     }
 }
@@ -70,21 +73,23 @@ impl Feed {
         commit: &Commit<G>,
         joining: Option<Codec>,
         info: impl FnOnce() -> RoomInfo,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unencodable> {
         let codecs = Codec::ALL.map(|codec| {
             joining == Some(codec) || self.members.iter().any(|member| member.link.codec == codec)
         });
         let mut stage = Stage { feed: self, codecs, seq: 0 };
         stage.seq = stage.feed.seq;
-        // A game's `Serialize` is the game's code: it may panic.
-        let outcome = catch_unwind(AssertUnwindSafe(|| stage.commit(room, commit, info)));
-        let error = match outcome {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "encoding panicked".to_owned(),
-        };
+        let outcome = stage.commit(room, commit, info);
+        if outcome.is_err() {
+            self.unstage();
+        }
+        outcome
+    }
+
+    /// Takes back what was staged: its commit will not be published.
+    pub(crate) fn unstage(&mut self) {
         self.staged.clear();
-        Err(error)
+        self.staged_views = None;
     }
 }
 
@@ -103,7 +108,7 @@ impl Stage<'_> {
         room: RoomCode,
         commit: &Commit<G>,
         info: impl FnOnce() -> RoomInfo,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<(), Unencodable> {
         let mut info = Some(info);
         for event in &commit.room_events {
             self.room_event(room, event, &mut info)?;
@@ -122,7 +127,7 @@ impl Stage<'_> {
         room: RoomCode,
         event: &RoomEvent<G>,
         info: &mut Option<impl FnOnce() -> RoomInfo>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<(), Unencodable> {
         let player_id = to_wire::player_id;
         let all = To::Everyone;
         match event {
@@ -182,22 +187,25 @@ impl Stage<'_> {
     }
 
     /// The new state to each group of viewers that sees a difference. One number for all of them.
-    fn state<G: Game>(&mut self, commit: &Commit<G>) -> Result<(), EncodeError> {
+    fn state<G: Game>(&mut self, commit: &Commit<G>) -> Result<(), Unencodable> {
         let snapshot = commit.snapshot();
         let (version, phase) = (snapshot.version, to_wire::phase(snapshot.phase));
+        // Who changes roles has not seen what the others in the new role have.
+        let whole_state = commit.whole_state || self.feed.has_new_role(&snapshot.roster);
         let seq = self.seq + 1;
+        let mut views = BTreeMap::new();
         for (key, view) in &commit.views {
             let data = wire::RoomState { version, phase, state: view };
             let mut payloads = self.encode(EventType::RoomState, seq, &data)?;
-            for codec in Codec::ALL {
-                let payload = &mut payloads[codec as usize];
-                let is_old = |new: &Arc<[u8]>| {
-                    let sent = self.feed.sent.get(key);
-                    let old = sent.and_then(|payloads| payloads[codec as usize].as_ref());
-                    old.is_some_and(|old| state_of(codec, old) == state_of(codec, new))
-                };
-                if !commit.whole_state && payload.as_ref().is_some_and(is_old) {
-                    *payload = None;
+            views.insert(*key, payloads.clone());
+            if !whole_state && let Some(former) = self.feed.views.get(key) {
+                for codec in Codec::ALL {
+                    let (new, old) = (&mut payloads[codec as usize], &former[codec as usize]);
+                    if let (Some(state), Some(old)) = (&*new, old)
+                        && state_of(codec, state) == state_of(codec, old)
+                    {
+                        *new = None;
+                    }
                 }
             }
             if payloads.iter().any(Option::is_some) {
@@ -205,6 +213,7 @@ impl Stage<'_> {
                 self.seq = seq;
             }
         }
+        self.feed.staged_views = Some(views);
         Ok(())
     }
 
@@ -213,7 +222,7 @@ impl Stage<'_> {
         to: To,
         kind: EventType,
         data: &T,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<(), Unencodable> {
         let seq = self.seq + 1;
         let payloads = self.encode(kind, seq, data)?;
         self.feed.staged.push(Staged { seq, to, payloads });
@@ -226,7 +235,7 @@ impl Stage<'_> {
         kind: EventType,
         seq: u64,
         data: &T,
-    ) -> Result<Payloads, EncodeError> {
+    ) -> Result<Payloads, Unencodable> {
         let mut payloads = Payloads::default();
         for codec in Codec::ALL {
             if self.codecs[codec as usize] {

@@ -150,10 +150,8 @@ async fn reconnect(
     };
     let hold = room.reconnect(shared.clock.now(), &token, to, &connection.link)?;
     let Some(hold) = hold else { return Err(invalid()) };
-    // The session lives on from now. The seat is found in memory, should this fail.
-    if let Err(error) = shared.sessions.save(token, code).await {
-        tracing::warn!(%error, "a session was not prolonged");
-    }
+    // Nothing may be waited for from here on: dropped now, nobody would let go of the seat.
+    shared.sessions.prolong(token, code);
     Ok(Attached { room, hold })
 }
 

@@ -44,14 +44,9 @@ pub(super) fn list_rooms(connection: &Connection, to: Answering, data: ListRooms
 
 pub(super) fn subscribe_rooms(connection: &mut Connection, to: Answering, data: &OneGame) {
     let Some(game_type) = known_game(connection, to, data) else { return };
-    let (rooms, more) = connection.shared().listings.subscribe(
-        game_type,
-        connection.number,
-        connection.link.clone(),
-        LIST_ROOMS_MAX as usize,
-    );
+    let (link, limit) = (&connection.link, LIST_ROOMS_MAX as usize);
+    connection.shared().listings.subscribe(game_type, connection.number, link, to, limit);
     connection.subscriptions.insert(game_type);
-    connection.link.answer(to, &RoomSubscription { rooms, more }).expect("our own data is plain");
 }
 
 pub(super) fn unsubscribe_rooms(connection: &mut Connection, to: Answering, data: &OneGame) {

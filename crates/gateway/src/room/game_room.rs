@@ -1,5 +1,6 @@
 //! The adapter between a [`Room`] of some game and the gateway.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -73,17 +74,18 @@ impl<G: Game> AnyGame for GameEntry<G> {
     }
 
     fn read_options(&self, options: Object) -> Result<Object, ErrorDetail> {
-        let options: G::Options = decode_options(options)?;
-        match serde_json::to_value(&options) {
-            Ok(Value::Object(options)) => Ok(options),
-            Ok(_) => Err(to_wire::internal(G::GAME_TYPE, "options are not an object")),
-            Err(error) => Err(to_wire::internal(G::GAME_TYPE, &error)),
+        let options = decode_options::<G>(options)?;
+        match catch_unwind(AssertUnwindSafe(|| serde_json::to_value(&options))) {
+            Ok(Ok(Value::Object(options))) => Ok(options),
+            Ok(Ok(_)) => Err(to_wire::internal(G::GAME_TYPE, "options are not an object")),
+            Ok(Err(error)) => Err(to_wire::internal(G::GAME_TYPE, &error)),
+            Err(_) => Err(to_wire::internal(G::GAME_TYPE, "encoding options panicked")),
         }
     }
 
     fn create(&self, now: Time, new: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
         let setup = Setup {
-            options: decode_options(new.options.clone())?,
+            options: decode_options::<G>(new.options.clone())?,
             players_max: new.players_max.map(|max| u16::try_from(max).unwrap_or(u16::MAX)),
             settings: new.settings,
             seed: secrets::new_seed(),
@@ -198,10 +200,13 @@ impl<G: Game> GameRoom<G> {
         link: &Link,
     ) -> AfterRequest {
         // Before the lock: nobody waits while this player's bytes are read.
-        let action = match data.decode::<G::Action>() {
+        let decoded = catch_unwind(|| data.decode::<G::Action>())
+            .map_err(|_| to_wire::internal(G::GAME_TYPE, "decoding an action panicked"))
+            .and_then(|action| action.map_err(|f| ErrorDetail::validation_failed(&f)));
+        let action = match decoded {
             Ok(action) => action,
-            Err(fields) => {
-                link.refuse(to, &ErrorDetail::validation_failed(&fields));
+            Err(error) => {
+                link.refuse(to, &error);
                 return AfterRequest::Attached;
             }
         };
@@ -237,7 +242,7 @@ impl<G: Game> GameRoom<G> {
 
         let leaves = to.kind == RequestType::LeaveRoom;
         let outcome = decide(&mut inner.room).and_then(|commit| {
-            self.publish(&mut inner, commit, None, |feed| {
+            self.publish(&mut inner, commit, |feed| {
                 if leaves {
                     feed.detach(hold.player);
                 }
@@ -296,7 +301,7 @@ impl<G: Game> GameRoom<G> {
         let mut inner = self.lock(now);
         match inner.room.answer(now, bot, version, action) {
             Ok(Some(commit)) => {
-                if let Err(refusal) = self.publish(&mut inner, commit, None, |_| {}) {
+                if let Err(refusal) = self.publish(&mut inner, commit, |_| {}) {
                     tracing::error!(game_type = G::GAME_TYPE, %refusal, "a bot's action failed");
                 }
             }
@@ -314,7 +319,7 @@ impl<G: Game> GameRoom<G> {
         let outcome = inner
             .room
             .apply(now, command)
-            .and_then(|commit| self.publish(inner, commit, None, |_| {}));
+            .and_then(|commit| self.publish(inner, commit, |_| {}));
         match outcome {
             Ok(_) | Err(Refusal::Closed) => {}
             Err(refusal) => {
@@ -327,37 +332,61 @@ impl<G: Game> GameRoom<G> {
     fn catch_up(&self, inner: &mut Inner<G>, now: Time) {
         for _ in 0..DEADLINES_PER_CALL_MAX {
             let Some(commit) = inner.room.advance(now) else { return };
-            if let Err(refusal) = self.publish(inner, commit, None, |_| {}) {
+            if let Err(refusal) = self.publish(inner, commit, |_| {}) {
                 tracing::error!(game_type = G::GAME_TYPE, %refusal, "a deadline was refused");
             }
         }
     }
 
-    /// Shows `commit` to readers and tells everyone: the only way out of a room. Gives the player
-    /// whom it seated.
+    /// Shows `commit` to readers and tells everyone. Gives the player whom it seated.
     ///
-    /// `joining` is the codec of a socket that `attach` will add or remove, after the commit is
-    /// published and before anyone is told.
-    pub(super) fn publish(
+    /// `detach` may let go of a socket before anyone is told.
+    fn publish(
+        &self,
+        inner: &mut Inner<G>,
+        commit: Commit<G>,
+        detach: impl FnOnce(&mut Feed),
+    ) -> Result<Option<PlayerId>, Refusal> {
+        let commit = self.stage(inner, commit, None)?;
+        let seated = commit.seated;
+        self.show(inner, commit, detach);
+        Ok(seated)
+    }
+
+    /// Makes `commit` ready to be shown, without its game's part if that cannot be encoded. Refused
+    /// when nothing would be left of it.
+    ///
+    /// `joining` is the codec of a socket that will be attached before anyone is told.
+    pub(super) fn stage(
         &self,
         inner: &mut Inner<G>,
         mut commit: Commit<G>,
         joining: Option<Codec>,
-        attach: impl FnOnce(&mut Feed),
-    ) -> Result<Option<PlayerId>, Refusal> {
+    ) -> Result<Commit<G>, Refusal> {
         let info = |commit: &Commit<G>| self.info_of(commit.snapshot());
         if let Err(error) = inner.feed.stage(self.code, &commit, joining, || info(&commit)) {
-            commit = inner.room.drop_game_part(commit, error)?;
+            commit = inner.room.drop_game_part(commit, error.to_string())?;
             if let Err(error) = inner.feed.stage(self.code, &commit, joining, || info(&commit)) {
                 // Without the game's part it is our own plain data.
-                tracing::error!(game_type = G::GAME_TYPE, error, "a room's event was not encoded");
+                tracing::error!(game_type = G::GAME_TYPE, %error, "a room's event was not encoded");
             }
         }
         if let Some(failure) = &commit.failure {
             let reference = secrets::new_name();
             tracing::error!(game_type = G::GAME_TYPE, reference, %failure, "a callback failed");
         }
+        Ok(commit)
+    }
 
+    /// Shows a staged commit to readers and tells everyone: the only way out of a room.
+    ///
+    /// `attach` may add or remove a socket after the commit is published and before anyone is told.
+    pub(super) fn show(
+        &self,
+        inner: &mut Inner<G>,
+        commit: Commit<G>,
+        attach: impl FnOnce(&mut Feed),
+    ) {
         for token in &commit.departed {
             self.shared.sessions.forget(*token);
         }
@@ -365,7 +394,7 @@ impl<G: Game> GameRoom<G> {
             inner.feed.follow_roster(&commit.snapshot().roster);
         }
         let relisted = commit.changes_listing().then(|| Arc::clone(commit.snapshot()));
-        let (seated, closed) = (commit.seated, commit.closed());
+        let closed = commit.closed();
 
         inner.room.publish(commit);
         attach(&mut inner.feed);
@@ -376,7 +405,6 @@ impl<G: Game> GameRoom<G> {
         } else if let Some(snapshot) = relisted {
             self.shared.listings.put(self.offer(&snapshot));
         }
-        Ok(seated)
     }
 
     /// The room has closed: nobody finds it any more.
@@ -450,8 +478,10 @@ impl<G: Game> GameRoom<G> {
     }
 }
 
-fn decode_options<T: serde::de::DeserializeOwned>(options: Object) -> Result<T, ErrorDetail> {
-    decode_value(Value::Object(options))
+/// A type's own `Deserialize` is the game's code, which may panic.
+fn decode_options<G: Game>(options: Object) -> Result<G::Options, ErrorDetail> {
+    catch_unwind(|| decode_value(Value::Object(options)))
+        .map_err(|_| to_wire::internal(G::GAME_TYPE, "decoding options panicked"))?
         .map_err(|fields| ErrorDetail::validation_failed(&fields.within("options")))
 }
 

@@ -70,9 +70,11 @@ impl<E: Endpoint> Site<E> {
     /// The built-in pages in front of `endpoint`.
     pub fn new(endpoint: E) -> Self {
         let mut routes = Router::new();
-        for (path, route) in
-            [("/ws", Route::Socket), ("/health/live", Route::Live), ("/play/{gameType}", Route::Play)]
-        {
+        for (path, route) in [
+            ("/ws", Route::Socket),
+            ("/health/live", Route::Live),
+            ("/play/{gameType}", Route::Play),
+        ] {
             routes.insert(path, route).expect("these paths do not conflict");
         }
         Self { endpoint, routes, pages: HashMap::new() }
@@ -94,12 +96,20 @@ impl<E: Endpoint> Site<E> {
     }
 
     /// The session behind a socket that has just been opened.
-    pub(crate) fn connect(&self, subprotocol: Option<&'static str>, peer: SocketAddr) -> E::Session {
+    pub(crate) fn connect(
+        &self,
+        subprotocol: Option<&'static str>,
+        peer: SocketAddr,
+    ) -> E::Session {
         self.endpoint.connect(subprotocol, peer)
     }
 
     /// Answers `request`, and opens a socket if that is what it asked for.
-    pub(crate) fn answer(&self, request: Request<Incoming>, door: &Door) -> (Answer, Option<Opening>) {
+    pub(crate) fn answer(
+        &self,
+        request: Request<Incoming>,
+        door: &Door,
+    ) -> (Answer, Option<Opening>) {
         let path = request.uri().path();
         let answer = match self.routes.at(path).map(|matched| *matched.value) {
             Ok(Route::Socket) => return open::<E>(request, door),

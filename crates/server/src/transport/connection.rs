@@ -246,8 +246,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Whether it is time to write before anything more is read, lest a client that asks much at
     /// once fills its own outbox.
     fn turn_is_full(&self) -> bool {
-        self.items >= ITEMS_PER_TURN
-            || (self.items > 0 && self.outbox.len() >= MESSAGES_PER_BATCH)
+        self.items >= ITEMS_PER_TURN || (self.items > 0 && self.outbox.len() >= MESSAGES_PER_BATCH)
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ReadError>> {
@@ -306,8 +305,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             append_close(&mut self.control, code, &reason);
             batch.append_frames(&self.control);
             self.control = Vec::new();
-            let awaited =
-                if self.unreadable { Awaited::EndOfStream } else { Awaited::CloseFrame };
+            let awaited = if self.unreadable { Awaited::EndOfStream } else { Awaited::CloseFrame };
             self.begin_closing(Ending::ByServer(code), awaited);
         }
         if batch.is_empty() {

@@ -267,11 +267,8 @@ impl Decoder {
             }
         }
 
-        let into = if frame.opcode.is_control() {
-            &mut gathered.control
-        } else {
-            &mut gathered.message
-        };
+        let into =
+            if frame.opcode.is_control() { &mut gathered.control } else { &mut gathered.message };
         into.extend_from_slice(chunk);
         if gathered.kind == Some(FrameKind::Text) {
             gathered.check_utf8()?;

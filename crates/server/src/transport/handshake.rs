@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn key_has_to_be_16_bytes() {
-        for key in [None, Some(""), Some("AAAA"), Some("no base64!"), Some("dGhlIHNhbXBsZSBub25jZTE=")]
+        for key in
+            [None, Some(""), Some("AAAA"), Some("no base64!"), Some("dGhlIHNhbXBsZSBub25jZTE=")]
         {
             check_changed(&[("sec-websocket-key", key)], Err(Refusal::Key));
         }

@@ -6,14 +6,8 @@
 //! dropping the [`Listening`] aborts everything at once.
 
 use std::{
-    collections::HashMap,
-    convert::Infallible,
-    future::ready,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
+    collections::HashMap, convert::Infallible, future::ready, io, net::SocketAddr, pin::pin,
+    sync::Arc, time::Duration,
 };
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};

@@ -24,8 +24,8 @@ pub(super) struct Pulse {
     /// When a message came last.
     spoken: Instant,
     pinged: bool,
-    /// When the socket is cut, whatever happens. Set once.
-    cut: Option<Instant>,
+    /// Whether the timer is set for the cut, and so for nothing else any more.
+    is_cutting: bool,
 }
 
 /// What is due.
@@ -51,7 +51,7 @@ impl Pulse {
             heard: now,
             spoken: now,
             pinged: false,
-            cut: None,
+            is_cutting: false,
         }
     }
 
@@ -68,10 +68,9 @@ impl Pulse {
 
     /// Cuts the connection after `patience`, if no cut is set already.
     pub(super) fn cut_after(&mut self, patience: Duration) {
-        if self.cut.is_none() {
-            let cut = Instant::now() + patience;
-            self.cut = Some(cut);
-            self.timer.as_mut().reset(cut);
+        if !self.is_cutting {
+            self.is_cutting = true;
+            self.timer.as_mut().reset(Instant::now() + patience);
         }
     }
 
@@ -83,6 +82,9 @@ impl Pulse {
     ) -> Poll<Tick> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
+            if self.is_cutting {
+                return Poll::Ready(Tick::Cut);
+            }
             let (due, tick) = self.next(idle_max());
             if due <= Instant::now() {
                 self.pinged |= tick == Tick::Ping;
@@ -94,13 +96,10 @@ impl Pulse {
 
     /// Whether the cut is due. Nothing else counts here.
     pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.cut.is_none() { Poll::Pending } else { self.timer.as_mut().poll(cx) }
+        if self.is_cutting { self.timer.as_mut().poll(cx) } else { Poll::Pending }
     }
 
     fn next(&self, idle_max: Option<Duration>) -> (Instant, Tick) {
-        if let Some(cut) = self.cut {
-            return (cut, Tick::Cut);
-        }
         let silence = if self.pinged {
             (self.heard + 2 * self.heartbeat, Tick::Silent)
         } else {

@@ -17,7 +17,7 @@ use parlor_gateway::{
     outbox::{Class, Message, Outbox, OutboxLimits},
 };
 use parlor_protocol::FrameKind;
-use parlor_server::transport::{Endpoint, Ending, Session};
+use parlor_server::transport::{Ending, Endpoint, Session};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,

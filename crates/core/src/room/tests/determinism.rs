@@ -24,6 +24,7 @@ fn player() -> impl Strategy<Value = PlayerId> {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (-9..=9i64).prop_map(Action::Add),
+        1 => Just(Action::Quiet),
         3 => (0..4u32, 0..9000u64).prop_map(|(id, after_ms)| Action::Timer { id, after_ms }),
         1 => (0..4u32).prop_map(|id| Action::Cancel { id }),
         1 => (0..5u32).prop_map(Action::Emit),

@@ -85,6 +85,15 @@ fn all_ready_starts_only_when_everyone_is_ready_and_connected() {
 }
 
 #[test]
+fn bots_left_behind_do_not_begin_among_themselves() {
+    let mut table = Table::seated(starting(StartRule::AllReady), &["Ada"]);
+    table.must(add_bot("adds"));
+    table.must(add_bot("adds"));
+    table.must(Command::Leave(P1));
+    assert_eq!(table.told_within(secs(10)), ["closed Empty"]);
+}
+
+#[test]
 fn ready_is_a_word_for_the_lobby() {
     let mut table = Table::with(&["Ada"]);
     table.must(Command::SetReady(P1, true));
@@ -160,9 +169,8 @@ fn rematch_of_a_game_that_starts_by_itself_starts_by_itself() {
     assert_eq!(table.told_within(secs(0)), ["started"]);
 }
 
-/// `ctx.finish` in a callback of the lobby is a fault of the game's.
 #[test]
-fn leaving_during_play_may_end_the_game_and_its_final_state_stays() {
+fn final_state_stays_as_it_was_when_players_leave() {
     let mut table = Table::playing(&["Ada", "Bob"]);
     table.act(P1, Action::Finish);
     let state = std::sync::Arc::clone(&table.seen().state);

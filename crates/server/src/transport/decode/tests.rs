@@ -215,7 +215,10 @@ fn control_frames_are_short_and_whole() {
 
 #[test]
 fn lengths_have_to_be_minimal() {
-    check_refused(&[&[FIN | 1, 0x80 | 126, 0, 125][..], &MASK].concat(), Violation::LengthNotMinimal);
+    check_refused(
+        &[&[FIN | 1, 0x80 | 126, 0, 125][..], &MASK].concat(),
+        Violation::LengthNotMinimal,
+    );
     check_refused(
         &[&[FIN | 1, 0x80 | 127, 0, 0, 0, 0, 0, 0, 255, 255][..], &MASK].concat(),
         Violation::LengthNotMinimal,

@@ -1,12 +1,12 @@
 //! A game played through the gateway, without a socket.
 
-mod support;
+
 
 use parlor_games::TicTacToe;
 use parlor_gateway::{Gateway, GatewayConfig};
 use parlor_protocol::Codec;
 use serde_json::json;
-use support::Client;
+use crate::support::Client;
 
 #[tokio::test(start_paused = true)]
 async fn two_players_play_tictactoe_to_the_end_in_two_codecs() {

@@ -1,0 +1,6 @@
+//! The client against a server made of a script, over a pipe.
+
+mod asking;
+mod connecting;
+mod script;
+mod sessions;

@@ -1,0 +1,25 @@
+//! The gateway as a client sees it, without a socket: frames in, messages out.
+//!
+//! Time is paused nearly everywhere, so that a minute of grace takes no time and every run is the
+//! same. `support` has the client and the test doubles, `probe` a game with something to hide and
+//! a trap in every callback.
+
+mod bots;
+mod bounds;
+mod closing;
+mod failures;
+mod garbage;
+mod hosting;
+mod leaks;
+mod listings;
+mod logs;
+mod order;
+mod play;
+mod probe;
+mod readers;
+mod refusals;
+mod requests;
+mod secrecy;
+mod sessions;
+mod states;
+mod support;
