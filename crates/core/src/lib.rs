@@ -46,3 +46,8 @@ pub use room::{
 };
 pub use roster::{NAME_CHARS_MAX, Roster, Seat, SeatKind};
 pub use snapshot::{Charter, Phase, RoomView, Settings, Snapshot};
+
+/// The guide for authors, whose examples are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/games.md")]
+struct Guide;

@@ -148,9 +148,17 @@ impl<const MIN: i64, const MAX: i64> Bounded<MIN, MAX> {
 
 impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Bounded<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// What a value should have been, in the words that the player is told.
+        struct Within(i64, i64);
+        impl de::Expected for Within {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an integer from {} to {}", self.0, self.1)
+            }
+        }
+
         let value = i64::deserialize(deserializer)?;
         Self::new(value).ok_or_else(|| {
-            de::Error::custom(format_args!("expected an integer from {MIN} to {MAX}"))
+            de::Error::invalid_value(de::Unexpected::Signed(value), &Within(MIN, MAX))
         })
     }
 }

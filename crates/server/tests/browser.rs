@@ -18,7 +18,7 @@ async fn a_human_plays_tic_tac_toe_against_a_bot_to_the_end() {
 
     ada.goto(&parlor.url("/")).await;
     ada.see("Tic-tac-toe").await;
-    ada.press("New table").await;
+    ada.press("New table of Tic-tac-toe").await;
     ada.fill("Your name", "Ada").await;
     ada.press("Open the table").await;
     ada.see("Waiting for one more player").await;

@@ -1,5 +1,8 @@
 //! What tests of several crates share. No part of a released program.
 
 pub mod browser;
+pub mod games;
 pub mod process;
+pub mod seat;
+pub mod server;
 pub mod wire;

@@ -25,6 +25,7 @@ impl Script {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let codec = options.codec;
         let serving = async {
+            #[expect(clippy::result_large_err, reason = "the library wants this signature")]
             let agree = |_: &Request, mut response: Response| {
                 let name = codec.subprotocol().parse().unwrap();
                 response.headers_mut().insert("Sec-WebSocket-Protocol", name);

@@ -1,11 +1,10 @@
 //! A game played through the gateway, without a socket.
 
-
-
 use parlor_games::TicTacToe;
 use parlor_gateway::{Gateway, GatewayConfig};
 use parlor_protocol::Codec;
 use serde_json::json;
+
 use crate::support::Client;
 
 #[tokio::test(start_paused = true)]

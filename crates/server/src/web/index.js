@@ -92,8 +92,16 @@ function renderGames() {
       h(
         "div",
         { class: "row" },
-        h("a", { class: "button primary", href: playPath(gameType) }, "New table"),
-        h("a", { class: "button", href: playPath(gameType, { quick: 1 }) }, "Quick game"),
+        h(
+          "a",
+          { class: "button primary", href: playPath(gameType), "aria-label": `New table of ${title}` },
+          "New table",
+        ),
+        h(
+          "a",
+          { class: "button", href: playPath(gameType, { quick: 1 }), "aria-label": `Quick game of ${title}` },
+          "Quick game",
+        ),
       ),
     );
   keyed(games, [...catalogue.values()], { key: (game) => game.gameType, make });

@@ -190,6 +190,8 @@ pub(crate) struct Echo {
     pub(crate) idle_max: Option<Duration>,
     pub(crate) diary: Diary,
     pub(crate) gate: Arc<tokio::sync::Semaphore>,
+    /// Told of each message.
+    pub(crate) heard: Arc<tokio::sync::Notify>,
 }
 
 /// How a session went.
@@ -206,6 +208,7 @@ impl Echo {
             idle_max: None,
             diary: Diary::default(),
             gate: Arc::new(tokio::sync::Semaphore::new(0)),
+            heard: Arc::default(),
         }
     }
 }
@@ -217,6 +220,7 @@ pub(crate) fn message(kind: FrameKind, payload: &[u8]) -> Message {
 impl Session for Echo {
     fn message(&mut self, kind: FrameKind, payload: &[u8]) -> Handled<'_> {
         self.diary.lock().unwrap().push(String::from_utf8_lossy(payload).into_owned());
+        self.heard.notify_one();
         let message = message(kind, payload);
         if payload.starts_with(b"slow") {
             return Handled::Pending(Box::pin(async move {

@@ -28,6 +28,15 @@ fn room_whose_last_human_has_left_closes_unless_somebody_comes() {
 }
 
 #[test]
+fn spectator_who_comes_to_an_empty_room_does_not_prolong_it() {
+    let mut table = Table::with(&["Ada"]);
+    table.must(Command::Leave(P1));
+    table.pass(secs(9));
+    table.must(watch("Eve"));
+    assert_eq!(table.told_within(secs(1)), ["closed Empty"]);
+}
+
+#[test]
 fn player_in_grace_keeps_the_room_and_no_longer() {
     let mut table = Table::playing(&["Ada"]);
     table.must(Command::Disconnect(P1));

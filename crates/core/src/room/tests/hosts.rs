@@ -56,6 +56,16 @@ fn host_who_is_back_in_ten_seconds_stays_host_and_has_ten_more_next_time() {
 }
 
 #[test]
+fn comings_and_goings_of_others_give_the_absent_host_no_more_time() {
+    let mut table = Table::playing(&["Ada", "Bob"]);
+    table.must(Command::Disconnect(P1));
+    table.pass(secs(9));
+    table.must(super::watch("Eve"));
+    table.must(Command::Disconnect(P3));
+    assert_eq!(table.told_within(secs(1)), ["host 2"]);
+}
+
+#[test]
 fn nobody_is_host_while_no_human_is_there_and_who_comes_back_is() {
     let mut table = Table::playing(&["Ada", "Bob"]);
     table.must(Command::Disconnect(P2));

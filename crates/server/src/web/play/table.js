@@ -54,7 +54,9 @@ export function openTable(game) {
 export class Table {
   #game;
   #client;
+  /** Everybody who was ever seen at this table, by id. */
   #names = new Map();
+  #acting = false;
 
   // The parts of the page.
   #connection = h("span", { class: "connection", role: "status" });
@@ -81,7 +83,6 @@ export class Table {
     this.#players = playersPanel(game, this);
     this.#chat = chatPanel(this);
     this.#build();
-
     this.#connect();
   }
 
@@ -122,9 +123,22 @@ export class Table {
     return this.#client.serverNow();
   }
 
-  /** Sends an action of the game. A refusal is shown to the player. @returns {Promise<boolean>} */
-  act(action) {
-    return this.request("game_action", action);
+  /**
+   * Sends an action of the game. A refusal is shown to the player.
+   *
+   * One at a time: pressing twice before the answer is a slip. A game that streams its actions
+   * uses `request("game_action", ...)`.
+   *
+   * @returns {Promise<boolean>} whether it was accepted.
+   */
+  async act(action) {
+    if (this.#acting) return false;
+    this.#acting = true;
+    try {
+      return await this.request("game_action", action);
+    } finally {
+      this.#acting = false;
+    }
   }
 
   /** Sends any request. A refusal is shown to the player. @returns {Promise<boolean>} whether it was accepted. */

@@ -1,0 +1,67 @@
+//! A server in the test's own process, on a free port.
+//!
+//! [`TestServer`] is a real one: sockets, handshakes and all. It ends when dropped. For the `parlor`
+//! program as players start it there is [`process`](crate::process).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use parlor_client::{Client, Events, Options};
+use parlor_gateway::Gateway;
+use parlor_protocol::Codec;
+use parlor_server::transport::Stopped;
+use parlor_server::{Running, Server, ServerConfig};
+
+/// A running server.
+#[derive(Debug)]
+pub struct TestServer {
+    running: Running,
+}
+
+impl TestServer {
+    /// Starts a server with what `add` gives it: games, pages.
+    pub fn start(add: impl FnOnce(Server) -> Server) -> Self {
+        Self::with_config(ServerConfig::default(), add)
+    }
+
+    /// The same with settings of one's own, wherever they say to listen.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot listen, which needs no more than a free port.
+    pub fn with_config(mut config: ServerConfig, add: impl FnOnce(Server) -> Server) -> Self {
+        config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let running = add(Server::new(config)).start().expect("some port is free");
+        Self { running }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// The address of its sockets.
+    pub fn socket_url(&self) -> String {
+        format!("ws://{}/ws", self.address())
+    }
+
+    /// Its rooms.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        self.running.gateway()
+    }
+
+    /// A new client of it.
+    ///
+    /// # Panics
+    ///
+    /// When it is not let in.
+    pub async fn connect(&self, codec: Codec) -> (Client, Events) {
+        let options = Options { codec, ..Options::default() };
+        Client::connect(&self.socket_url(), options).await.expect("the server lets clients in")
+    }
+
+    /// Stops it in good order.
+    pub async fn stop(self) -> Stopped {
+        self.running.stop().await
+    }
+}
