@@ -8,11 +8,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use parlor_protocol::{Codec, EventType, Object, RoomCode, RoomInfo, RoomListUpdate, RoomSubscription};
+use parlor_protocol::{
+    Codec, EventType, Object, RoomCode, RoomInfo, RoomListUpdate, RoomSubscription,
+};
 use tokio::sync::Notify;
 
 use crate::encode::{Answering, Link, encode_event};
@@ -51,6 +54,9 @@ struct Listing {
     /// Changed since subscribers were last told. Bounded by the number of rooms and of those closed
     /// in one interval.
     dirty: BTreeSet<RoomCode>,
+    /// The room that subscribers were told of last. They are told in turn by code, so that many
+    /// changes do not keep some rooms from ever being told.
+    told_last: Option<RoomCode>,
     /// By connection.
     subscribers: HashMap<u64, Link>,
 }
@@ -224,7 +230,11 @@ impl Listing {
     fn take_update(&mut self, game_type: &'static str) -> Option<(RoomListUpdate, Vec<Link>)> {
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
         for _ in 0..ROOMS_PER_UPDATE_MAX {
-            let Some(code) = self.dirty.pop_first() else { break };
+            let after = (self.told_last.map_or(Unbounded, Excluded), Unbounded);
+            let next = self.dirty.range(after).next().or_else(|| self.dirty.first());
+            let Some(code) = next.copied() else { break };
+            self.dirty.remove(&code);
+            self.told_last = Some(code);
             match self.rooms.get(&code) {
                 Some(listed) => changed.push(Arc::clone(&listed.info)),
                 None => removed.push(code),
@@ -316,6 +326,19 @@ mod tests {
         let stayed: Vec<_> = (20..100).rev().map(RoomCode::from_number).collect();
         let seen_of_those: Vec<_> = seen.iter().filter(|c| stayed.contains(c)).copied().collect();
         assert_eq!(seen_of_those, stayed);
+    }
+
+    #[test]
+    fn no_room_waits_for_ever_to_be_told_while_others_change_without_end() {
+        let mut listing = Listing::default();
+        let mut changes = (0..2 * ROOMS_PER_UPDATE_MAX as u64).map(RoomCode::from_number).cycle();
+        let last = RoomCode::from_number(RoomCode::COUNT - 1);
+        listing.dirty.insert(last);
+        let was_told = |listing: &mut Listing| {
+            listing.dirty.extend(changes.by_ref().take(2 * ROOMS_PER_UPDATE_MAX));
+            listing.take_update("game").unwrap().0.removed.contains(&last)
+        };
+        assert!((0..3).any(|_| was_told(&mut listing)));
     }
 
     #[test]

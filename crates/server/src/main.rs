@@ -46,12 +46,12 @@ struct Serve {
     )]
     listen: SocketAddr,
 
-    /// Sites whose pages may connect, beside the server's own: https://games.example,...
+    /// Sites whose pages may connect, beside the server's own, separated by commas.
     #[arg(
         long,
         env = "PARLOR_ALLOWED_ORIGINS",
         hide_env_values = true,
-        value_name = "ORIGINS",
+        value_name = "https://SITE",
         value_delimiter = ','
     )]
     allowed_origins: Vec<Origin>,

@@ -171,6 +171,25 @@ async fn open_tables_appear_on_the_front_page_by_themselves() {
 }
 
 #[tokio::test]
+async fn link_that_names_the_wrong_game_leads_to_the_right_one() {
+    let parlor = parlor();
+    let driver = Driver::start();
+    let ada = Browser::open(&driver, Screen::Desk).await;
+    let ben = Browser::open(&driver, Screen::Desk).await;
+    let link = open_table(&ada, &parlor.url("/play/tictactoe")).await;
+
+    ben.goto(&link.replace("tictactoe", "farkle")).await;
+    ben.fill("Your name", "Ben").await;
+    ben.press("Take a seat").await;
+
+    ben.see("Tic-tac-toe").await;
+    ben.see_any(&["Your turn", "’s turn"]).await;
+    assert_eq!(ben.address().await, link);
+    ada.finish().await;
+    ben.finish().await;
+}
+
+#[tokio::test]
 async fn farkle_is_rolled_kept_and_banked_with_buttons() {
     let parlor = parlor();
     let driver = Driver::start();

@@ -4,6 +4,7 @@ mod support;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
@@ -229,6 +230,28 @@ async fn pages_come_with_their_type_and_a_strict_policy() {
             )
         );
     }
+}
+
+#[tokio::test]
+async fn every_built_in_file_is_served_at_its_path() {
+    let server = serve().await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    let mut folders = vec![root.clone()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let relative = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            let (head, _) = ask(&server, &get(&format!("/{relative}"), "")).await;
+            assert_status(&head, 200);
+            files += 1;
+        }
+    }
+    assert!(files > 5, "there are pages");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use memchr::memmem;
 use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey};
 use parlor_protocol as wire;
 use parlor_protocol::{Codec, EventType, RoomCode, RoomInfo};
@@ -253,8 +254,8 @@ fn state_of(codec: Codec, message: &[u8]) -> &[u8] {
         Codec::Json => b"\"state\":",
         Codec::MsgPack => b"\xa5state",
     };
-    let start = message.windows(key.len()).position(|window| window == key);
-    &message[start.expect("a room_state has a state")..]
+    let start = memmem::find(message, key).expect("a room_state has a state");
+    &message[start..]
 }
 
 #[cfg(test)]

@@ -316,10 +316,8 @@ impl<G: Game> GameRoom<G> {
 
     /// Makes so what cannot be refused, unless the room is closed.
     fn settle(&self, inner: &mut Inner<G>, now: Time, command: Command) {
-        let outcome = inner
-            .room
-            .apply(now, command)
-            .and_then(|commit| self.publish(inner, commit, |_| {}));
+        let outcome =
+            inner.room.apply(now, command).and_then(|commit| self.publish(inner, commit, |_| {}));
         match outcome {
             Ok(_) | Err(Refusal::Closed) => {}
             Err(refusal) => {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use parlor_core::{
-    Command, Commit, Digest, Failure, Fault, Game, Join, PlayerId, Refusal, Seat, Snapshot, Time, Viewer,
+    Command, Commit, Digest, Failure, Fault, Game, Join, PlayerId, Refusal, Seat, Snapshot, Time,
+    Viewer,
 };
 use parlor_protocol::{Joined, Resumed, Secret};
 

@@ -4,11 +4,21 @@
 //! same. `support` has the client and the test doubles, `probe` a game with something to hide and
 //! a trap in every callback.
 
+mod bots;
+mod bounds;
 mod closing;
 mod failures;
+mod garbage;
+mod hosting;
+mod leaks;
+mod listings;
+mod logs;
 mod order;
 mod play;
 mod probe;
+mod readers;
+mod refusals;
+mod requests;
 mod secrecy;
 mod sessions;
 mod states;

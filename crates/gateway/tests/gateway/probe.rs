@@ -55,15 +55,25 @@ pub(crate) struct State {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Action {
-    Set { total: i64 },
+    Set {
+        total: i64,
+    },
     /// Tells one player the actor's word.
-    Whisper { to: u32 },
+    Whisper {
+        to: u32,
+    },
     /// Tells everyone so many things.
-    Shout { times: u32 },
-    Timer { after_ms: u64 },
+    Shout {
+        times: u32,
+    },
+    Timer {
+        after_ms: u64,
+    },
     Finish,
     Refuse,
-    Explode { fuse: Bomb },
+    Explode {
+        fuse: Bomb,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,7 +88,6 @@ pub(crate) enum Event {
 pub(crate) struct View {
     total: i64,
     twice: i64,
-    players: usize,
     /// The viewer's own word.
     word: Option<String>,
     fragile: Fragile,
@@ -112,9 +121,9 @@ impl Probe {
         self.0.bots_saw.lock().unwrap().join("\n")
     }
 
-    /// Becomes upgradable to nothing when the last room of the game is gone.
-    pub(crate) fn downgrade(&self) -> std::sync::Weak<impl Sized + use<>> {
-        Arc::downgrade(&self.0)
+    /// How many hold the game: each room does.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     fn trap(&self, callback: &str) -> Option<How> {
@@ -265,7 +274,12 @@ impl Game for Probe {
         self.spring("on_action")
     }
 
-    fn on_timer(&self, state: &mut State, (): (), ctx: &mut Ctx<'_, Self>) -> Result<(), GameError> {
+    fn on_timer(
+        &self,
+        state: &mut State,
+        (): (),
+        ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
         state.total += 1;
         ctx.set_timer((), Duration::from_secs(1));
         ctx.emit(Audience::Everyone, Event::Rang);
@@ -283,7 +297,6 @@ impl Game for Probe {
         View {
             total: state.total,
             twice: state.twice,
-            players: state.words.len(),
             word,
             fragile: Fragile(self.trap("serialize_view")),
         }

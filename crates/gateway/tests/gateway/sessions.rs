@@ -75,7 +75,10 @@ async fn a_token_is_void_once_its_seat_is_gone() {
     let unknown = json!({"sessionToken": "no such token"});
     for token in [token_of(&late), token_of(&left), token_of(&kicked), unknown] {
         let error = Client::connect(&gateway, Codec::Json).refused("reconnect", token).await;
-        assert_eq!((&error["code"], &error["retryable"]), (&json!("SESSION_INVALID"), &json!(false)));
+        assert_eq!(
+            (&error["code"], &error["retryable"]),
+            (&json!("SESSION_INVALID"), &json!(false))
+        );
     }
 }
 
@@ -234,7 +237,8 @@ async fn a_token_is_sent_to_its_owner_alone() {
         client.must("list_rooms", json!({})).await;
         client.must("get_state", json!({})).await;
     }
-    let tokens = [&room, &of_bob, &of_carol].map(|j| j["sessionToken"].as_str().unwrap().to_owned());
+    let tokens =
+        [&room, &of_bob, &of_carol].map(|j| j["sessionToken"].as_str().unwrap().to_owned());
     for (place, client) in [&mut ada, &mut bob, &mut carol].into_iter().enumerate() {
         client.receive();
         for (owner, token) in tokens.iter().enumerate() {

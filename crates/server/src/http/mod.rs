@@ -63,18 +63,13 @@ pub(crate) struct Opening {
 enum Route {
     Socket,
     Live,
-    Play,
 }
 
 impl<E: Endpoint> Site<E> {
     /// The built-in pages in front of `endpoint`.
     pub fn new(endpoint: E) -> Self {
         let mut routes = Router::new();
-        for (path, route) in [
-            ("/ws", Route::Socket),
-            ("/health/live", Route::Live),
-            ("/play/{gameType}", Route::Play),
-        ] {
+        for (path, route) in [("/ws", Route::Socket), ("/health/live", Route::Live)] {
             routes.insert(path, route).expect("these paths do not conflict");
         }
         Self { endpoint, routes, pages: HashMap::new() }
@@ -116,19 +111,18 @@ impl<E: Endpoint> Site<E> {
             Ok(Route::Live) => with_read_methods(&request, || {
                 answer::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
             }),
-            Ok(Route::Play) => self.page(&request, &format!("{}.html", &path[1..])),
-            Err(_) if path == "/" => self.page(&request, "index.html"),
-            Err(_) => self.page(&request, &path[1..]),
+            Err(_) => self.page(&request),
         };
         (answer, None)
     }
 
-    /// A page: the program's own at this path, or the built-in `file`.
-    fn page(&self, request: &Request<Incoming>, file: &str) -> Answer {
+    /// The page at the request's path: the program's own, or a built-in one.
+    fn page(&self, request: &Request<Incoming>) -> Answer {
+        let path = request.uri().path();
         let built_in;
-        let page = match self.pages.get(request.uri().path()) {
+        let page = match self.pages.get(path) {
             Some(page) => page,
-            None => match Page::built_in(file) {
+            None => match Page::built_in(path) {
                 Some(page) => {
                     built_in = page;
                     &built_in

@@ -38,10 +38,18 @@ impl Page {
         Self { content_type, etag: etag(&hash), body }
     }
 
-    /// The built-in page at `path` below the folder of pages.
+    /// The built-in page at `path`, where `/play/farkle` stands for `/play/farkle.html`.
     pub(super) fn built_in(path: &str) -> Option<Self> {
-        let file = BuiltIn::get(path)?;
-        let mime = mime_guess::from_path(path).first_or_octet_stream();
+        let path = match path.strip_prefix('/')? {
+            "" => "index",
+            path => path,
+        };
+        Self::embedded(path).or_else(|| Self::embedded(&format!("{path}.html")))
+    }
+
+    fn embedded(file_path: &str) -> Option<Self> {
+        let file = BuiltIn::get(file_path)?;
+        let mime = mime_guess::from_path(file_path).first_or_octet_stream();
         let charset = if mime.type_() == mime_guess::mime::TEXT { "; charset=utf-8" } else { "" };
         let body = match file.data {
             Cow::Borrowed(embedded) => Bytes::from_static(embedded),

@@ -81,12 +81,11 @@ export class Room {
       case "host_changed":
         this.host = data.playerId;
         break;
+      // The phase comes with the state that belongs to it, which always follows these two.
       case "game_started":
-        this.phase = "playing";
         this.result = null;
         break;
       case "game_finished":
-        this.phase = "finished";
         this.result = data.result;
         break;
       case "chat_message":

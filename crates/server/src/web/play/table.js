@@ -177,7 +177,7 @@ export class Table {
     this.#client = client;
     client.on("status", () => this.#showConnection());
     client.on("snapshot", (room) => this.#arrive(room));
-    client.on("change", (room) => room && this.#show(room));
+    client.on("change", (room) => room && this.#isOurs(room) && this.#show(room));
     client.on("game_event", ({ name, data }) => this.#game.onEvent?.(name, data, this));
     this.#chat.listen(client);
     this.#showConnection();
@@ -257,8 +257,13 @@ export class Table {
     for (const part of parts) show(part, false);
   }
 
+  /** A link may name the wrong game, as only the code counts. */
+  #isOurs(room) {
+    return room.gameType === this.#game.gameType;
+  }
+
   #arrive(room) {
-    if (room.gameType !== this.#game.gameType) {
+    if (!this.#isOurs(room)) {
       location.replace(tablePath(room));
       return;
     }
