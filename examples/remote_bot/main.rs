@@ -9,10 +9,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use parlor_client::protocol::{
-    EventType, GameFinished, Joined, PlayerId, PlayerName, Resumed, RoomState,
-};
-use parlor_client::{Client, Events, Options, RequestError, Session, any_seat};
+use parlor_client::protocol::{EventType, Joined, Phase, PlayerId, PlayerName, Resumed, RoomState};
+use parlor_client::{Client, Events, Options, Session, any_seat};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,10 +19,6 @@ use serde_json::json;
 struct View {
     board: [[String; 3]; 3],
     turn: Option<PlayerId>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Outcome {
     winner: Option<PlayerId>,
 }
 
@@ -39,24 +33,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("sat down in {} as player {}", joined.room_id, joined.player_id);
 
     let mut table = Table { client, events, me: joined.player_id };
-    let mut view = Some(joined.state);
+    let mut news = Some((joined.phase, joined.state));
     loop {
-        match table.play(view).await {
-            Ok(outcome) => {
-                println!(
-                    "{}",
-                    match outcome.winner {
-                        Some(winner) if winner == table.me => "won",
-                        Some(_) => "lost",
-                        None => "a draw",
-                    }
-                );
+        match table.play(news).await {
+            Ok(winner) => {
+                let outcome = match winner {
+                    Some(winner) if winner == table.me => "won",
+                    Some(_) => "lost",
+                    None => "a draw",
+                };
+                println!("{outcome}");
                 return Ok(());
             }
             Err(error) if may_come_back(&table.client) => {
                 println!("{error}; coming back");
                 let session = table.client.session().ok_or(error)?;
-                (table, view) = come_back(&url, session).await?;
+                (table, news) = come_back(&url, session).await?;
             }
             Err(error) => return Err(error),
         }
@@ -69,36 +61,35 @@ struct Table {
     me: PlayerId,
 }
 
+/// Where the match stands and what the bot sees of it.
+type News = (Phase, View);
+
 impl Table {
-    /// Plays from `view` on, if there is one, until the game is over or the connection is.
-    async fn play(&mut self, view: Option<View>) -> Result<Outcome, Box<dyn Error>> {
-        // The number of the room after our last move. A view with a lower one is from before it.
+    /// Plays from `news` on, if there are some, until the game is over, and says who has won; or
+    /// until the connection is over.
+    async fn play(&mut self, mut news: Option<News>) -> Result<Option<PlayerId>, Box<dyn Error>> {
+        // The room's number after our last move. A view with a lower one is from before it.
         let mut moved = 0;
-        if let Some(view) = view {
-            moved = self.move_if_it_is_our_turn(&view).await?.unwrap_or(0);
-        }
         loop {
+            match news.take() {
+                Some((Phase::Finished, view)) => return Ok(view.winner),
+                Some((Phase::Playing, view)) if view.turn == Some(self.me) => {
+                    moved = self.make_a_move(&view).await?;
+                }
+                Some(_) | None => {}
+            }
             let event = self.events.next().await?;
-            match event.kind {
-                EventType::RoomState if event.seq >= Some(moved) => {
-                    let now: RoomState<View> = event.data()?;
-                    moved = self.move_if_it_is_our_turn(&now.state).await?.unwrap_or(moved);
-                }
-                EventType::GameFinished => {
-                    return Ok(event.data::<GameFinished<Outcome>>()?.result);
-                }
-                _ => {}
+            if event.kind == EventType::RoomState && event.seq >= Some(moved) {
+                let RoomState { phase, state, .. } = event.data()?;
+                news = Some((phase, state));
             }
         }
     }
 
-    async fn move_if_it_is_our_turn(&self, view: &View) -> Result<Option<u64>, RequestError> {
-        if view.turn != Some(self.me) {
-            return Ok(None);
-        }
+    async fn make_a_move(&self, view: &View) -> Result<u64, Box<dyn Error>> {
         let is_free = |&&(row, col): &&(usize, usize)| view.board[row][col].is_empty();
-        let Some((row, col)) = BEST_FIRST.iter().find(is_free) else { return Ok(None) };
-        Ok(Some(self.client.act(&json!({"row": row, "col": col})).await?.seq))
+        let (row, col) = BEST_FIRST.iter().find(is_free).ok_or("a full board has no turn")?;
+        Ok(self.client.act(&json!({"row": row, "col": col})).await?.seq)
     }
 }
 
@@ -106,7 +97,7 @@ impl Table {
 async fn come_back(
     url: &str,
     mut session: Session,
-) -> Result<(Table, Option<View>), Box<dyn Error>> {
+) -> Result<(Table, Option<News>), Box<dyn Error>> {
     let mut wait = WAIT_MIN;
     loop {
         tokio::time::sleep(wait).await;
@@ -122,14 +113,14 @@ async fn come_back(
 async fn take_seat_again(
     url: &str,
     session: &mut Session,
-) -> Result<(Table, Option<View>), Box<dyn Error>> {
+) -> Result<(Table, Option<News>), Box<dyn Error>> {
     let (client, events) = Client::connect(url, Options::default()).await?;
-    let view = match client.reconnect(session).await? {
-        Resumed::Snapshot(joined) => Some(joined.state),
+    let news = match client.reconnect(session).await? {
+        Resumed::Snapshot(joined) => Some((joined.phase, joined.state)),
         // What was missed follows as events.
         Resumed::Replayed(_) => None,
     };
-    Ok((Table { client, events, me: session.player_id }, view))
+    Ok((Table { client, events, me: session.player_id }, news))
 }
 
 fn may_come_back(client: &Client) -> bool {

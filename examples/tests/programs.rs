@@ -10,6 +10,7 @@ use parlor_client::{Client, Options, new_room};
 use parlor_games::TicTacToe;
 use parlor_testutil::seat::{WAIT_MAX, name};
 use parlor_testutil::server::TestServer;
+use parlor_testutil::wire::Wire;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
@@ -109,12 +110,17 @@ async fn guessing_game_is_won_by_halving_and_has_its_own_page() {
 }
 
 #[tokio::test]
-async fn two_remote_bots_find_each_other_and_play_to_the_end() {
+async fn two_remote_bots_play_to_the_end_though_one_has_lost_its_connection() {
     let server = TestServer::start(|server| server.game(TicTacToe));
     let url = server.socket_url();
-    let mut robin = Program::start(env!("CARGO_BIN_EXE_remote_bot"), &[&url, "Robin"]);
+    let wire = Wire::to(server.address()).await;
+    let by_wire = wire.url("/ws").replace("http://", "ws://");
+    let mut robin = Program::start(env!("CARGO_BIN_EXE_remote_bot"), &[&by_wire, "Robin"]);
     // Only then is there someone to be found.
     robin.line("sat down in ").await;
+    wire.cut();
+    robin.line("lost: ").await;
+    wire.mend();
     let mut wren = Program::start(env!("CARGO_BIN_EXE_remote_bot"), &[&url, "Wren"]);
     wren.line("sat down in ").await;
 

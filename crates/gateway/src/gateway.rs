@@ -2,7 +2,7 @@
 //!
 //! Dropping the [`Gateway`] ends its tasks: the driver's, one for each shard; the one that tells
 //! subscribers of changed rooms; the one that tells the store of void
-//! and of used sessions.
+//! and of used sessions; and bots' searches that have not begun.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -129,6 +129,7 @@ impl GatewayBuilder {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        self.shared.searches.stop();
         // Rooms hold what they share, which holds the rooms.
         self.shared.rooms.clear();
     }

@@ -49,6 +49,8 @@ struct Listing {
     rooms: HashMap<RoomCode, Listed>,
     /// By number: newest first is from the end.
     by_number: BTreeMap<u64, RoomCode>,
+    /// Of these, the rooms that a player could join.
+    joinable: BTreeMap<u64, RoomCode>,
     /// Rooms that `quick_match` may choose, the fullest first for each set of options.
     open: BTreeSet<Open>,
     /// Changed since subscribers were last told. Bounded by the number of rooms and of those closed
@@ -109,7 +111,8 @@ impl Listings {
         let mut rooms: Vec<(u64, Arc<RoomInfo>)> = Vec::new();
         for (_, listing) in self.games.iter().filter(|(game, _)| wanted(game)) {
             // One more than a page from each, to know whether there is a next page.
-            rooms.extend(listing.lock().newest(below, limit + 1));
+            let listing = listing.lock();
+            rooms.extend(listing.newest_of(&listing.by_number, below, limit + 1));
         }
         rooms.sort_unstable_by_key(|(number, _)| Reverse(*number));
         let is_last = rooms.len() <= limit;
@@ -133,10 +136,9 @@ impl Listings {
         let Some(listing) = self.games.get(game_type) else { return };
         let mut listing = listing.lock();
         listing.subscribers.insert(connection, link.clone());
-        let mut joinable =
-            listing.newest(u64::MAX, usize::MAX).map(|(_, info)| info).filter(|info| info.joinable);
-        let rooms: Vec<_> = joinable.by_ref().take(limit).collect();
-        let more = joinable.next().is_some();
+        let newest = listing.newest_of(&listing.joinable, u64::MAX, limit);
+        let rooms: Vec<_> = newest.map(|(_, info)| info).collect();
+        let more = listing.joinable.len() > rooms.len();
         link.answer(to, &RoomSubscription { rooms, more }).expect("our own data is plain");
     }
 
@@ -194,12 +196,16 @@ impl Listing {
         });
         self.open.extend(open.clone());
         self.by_number.insert(number, code);
+        if info.joinable {
+            self.joinable.insert(number, code);
+        }
         self.rooms.insert(code, Listed { number, info: Arc::new(info), open });
     }
 
     fn take(&mut self, code: RoomCode) -> Option<Listed> {
         let listed = self.rooms.remove(&code)?;
         self.by_number.remove(&listed.number);
+        self.joinable.remove(&listed.number);
         if let Some(open) = &listed.open {
             self.open.remove(open);
         }
@@ -214,16 +220,15 @@ impl Listing {
         }
     }
 
-    fn newest(
-        &self,
+    /// Up to `limit` of these rooms with numbers below `below`, newest first.
+    fn newest_of<'a>(
+        &'a self,
+        rooms: &'a BTreeMap<u64, RoomCode>,
         below: u64,
         limit: usize,
-    ) -> impl Iterator<Item = (u64, Arc<RoomInfo>)> + use<'_> {
-        self.by_number
-            .range(..below)
-            .rev()
-            .take(limit)
-            .filter_map(|(number, code)| Some((*number, Arc::clone(&self.rooms.get(code)?.info))))
+    ) -> impl Iterator<Item = (u64, Arc<RoomInfo>)> + use<'a> {
+        let newest = rooms.range(..below).rev().take(limit);
+        newest.filter_map(|(number, code)| Some((*number, Arc::clone(&self.rooms.get(code)?.info))))
     }
 
     /// What subscribers are to be told now, and who they are.
@@ -334,7 +339,7 @@ mod tests {
         let mut changes = (0..2 * ROOMS_PER_UPDATE_MAX as u64).map(RoomCode::from_number).cycle();
         let last = RoomCode::from_number(RoomCode::COUNT - 1);
         listing.dirty.insert(last);
-        let was_told = |listing: &mut Listing| {
+        let mut was_told = |listing: &mut Listing| {
             listing.dirty.extend(changes.by_ref().take(2 * ROOMS_PER_UPDATE_MAX));
             listing.take_update("game").unwrap().0.removed.contains(&last)
         };

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
@@ -61,25 +63,45 @@ impl Shared {
 }
 
 /// Threads for bots that search: a few at once, the others wait their turn.
+///
+/// Those that wait end with the gateway; a search that has begun ends by itself.
 pub(crate) struct Searches {
     permits: Arc<Semaphore>,
     runtime: Handle,
+    /// Every search that has not ended, and those that ended since one was last added. Taken under
+    /// no other lock.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Searches {
     fn new(max: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(max.max(1))), runtime: Handle::current() }
+        Self {
+            permits: Arc::new(Semaphore::new(max.max(1))),
+            runtime: Handle::current(),
+            tasks: Mutex::default(),
+        }
     }
 
-    /// Runs `search` when it is its turn. At most one waits for each bot in a room. Searches that
-    /// have begun end by themselves; those that wait end with the runtime.
+    /// Runs `search` when it is its turn. At most one waits for each bot in a room.
     pub(crate) fn spawn(&self, search: impl FnOnce() + Send + 'static) {
         let permits = Arc::clone(&self.permits);
-        self.runtime.spawn(async move {
-            // Never closed, so there is always a permit to come.
-            if let Ok(_permit) = permits.acquire_owned().await {
-                let _panicked = tokio::task::spawn_blocking(search).await;
-            }
-        });
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(
+            async move {
+                // Never closed, so there is always a permit to come.
+                if let Ok(_permit) = permits.acquire_owned().await
+                    && tokio::task::spawn_blocking(search).await.is_err()
+                {
+                    tracing::error!("a bot's search broke down");
+                }
+            },
+            &self.runtime,
+        );
+    }
+
+    /// Gives up the searches that have not begun.
+    pub(crate) fn stop(&self) {
+        self.tasks.lock().abort_all();
     }
 }

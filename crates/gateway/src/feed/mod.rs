@@ -9,6 +9,7 @@ mod member;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parlor_core::{Game, PlayerId, Roster, ViewKey, Viewer};
@@ -134,9 +135,14 @@ impl Feed {
     pub(crate) fn deliver<G: Game>(&mut self, game: &G) {
         let members = Arc::clone(&self.members);
         let mut staged = std::mem::take(&mut self.staged);
+        // Asked once for each member, not for each member and view.
+        let keys: Vec<Option<ViewKey>> = match self.staged_views {
+            Some(_) => members.iter().map(|member| key_of(game, member.viewer)).collect(),
+            None => Vec::new(),
+        };
         for message in &staged {
-            for member in members.iter() {
-                if !message.to.includes(game, member) {
+            for (place, member) in members.iter().enumerate() {
+                if !message.to.includes(member, keys.get(place).copied().flatten()) {
                     continue;
                 }
                 if let Some(payload) = message.payload(member.link.codec) {
@@ -164,6 +170,12 @@ impl Feed {
             }
         }
     }
+}
+
+/// Whose view `viewer` shares. Nobody's, should the game's code break down here, where nothing can be
+/// refused any more.
+fn key_of<G: Game>(game: &G, viewer: Viewer) -> Option<ViewKey> {
+    catch_unwind(AssertUnwindSafe(|| game.view_key(viewer))).ok()
 }
 
 impl std::fmt::Debug for Feed {

@@ -1,7 +1,6 @@
 //! A commit's messages, numbered and encoded before anyone gets them.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -39,13 +38,12 @@ pub(super) enum To {
 }
 
 impl To {
-    pub(super) fn includes<G: Game>(self, game: &G, member: &Member) -> bool {
+    /// Whether `member`, who shares the view `key`, is among them.
+    pub(super) fn includes(self, member: &Member, key: Option<ViewKey>) -> bool {
         match self {
             Self::Everyone | Self::Kicked(_) => true,
             Self::Audience(audience) => audience.includes(member.hold.player, member.viewer),
-            // The game's code, at a point where nothing can be refused any more.
-            Self::View(key) => catch_unwind(AssertUnwindSafe(|| game.view_key(member.viewer)))
-                .is_ok_and(|of_member| of_member == key),
+            Self::View(of) => key == Some(of),
         }
     }
 }
@@ -75,6 +73,8 @@ impl Feed {
         joining: Option<Codec>,
         info: impl FnOnce() -> RoomInfo,
     ) -> Result<(), Unencodable> {
+        // What a breakdown may have left behind belongs to a change that never was.
+        self.unstage();
         let codecs = Codec::ALL.map(|codec| {
             joining == Some(codec) || self.members.iter().any(|member| member.link.codec == codec)
         });

@@ -23,3 +23,4 @@ mod secrecy;
 mod sessions;
 mod states;
 mod support;
+mod wakes;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parlor_core::CloseReason;
 use parlor_gateway::Gateway;
-use parlor_protocol::Codec;
+use parlor_protocol::{Codec, RoomCode};
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
@@ -86,6 +87,60 @@ async fn readers_see_whole_states_while_writers_and_others_come_and_go() {
         check_whole(&host.must("get_state", json!({})).await["state"]);
     }
     assert_eq!((gateway.room_count(), gateway.connection_count()), (2, 2));
+}
+
+/// Everything at once, in an order that nobody foresees: sitting down, losing the socket, taking
+/// over, kicking, closing. Whoever waits for a lock in the wrong order waits for ever.
+async fn churn(gateway: Arc<Gateway>, codec: Codec, number: u64) {
+    let quick = json!({
+        "gameType": "probe", "playerName": format!("P{number}"),
+        "options": {"min": 1, "max": 3, "start": "Host", "late_join": true},
+    });
+    for round in 0..100 {
+        let mut client = Client::connect(&gateway, codec);
+        client.must("subscribe_rooms", json!({"gameType": "probe"})).await;
+        let joined = client.must("quick_match", quick.clone()).await;
+        let token = json!({"sessionToken": joined["sessionToken"]});
+        for (kind, data) in [
+            ("add_bot", json!({"level": (["quick", "deep"])[round % 2]})),
+            ("start_game", json!({})),
+            ("game_action", json!({"do": "timer", "after_ms": 1})),
+            ("game_action", json!({"do": "set", "total": 1})),
+            ("update_room", json!({"metadata": {"round": round}})),
+            ("list_rooms", json!({})),
+            ("kick_player", json!({"playerId": 2})),
+        ] {
+            // Someone may have kicked this player, or closed the room, at any moment.
+            client.send(&json!({"type": kind, "id": 1, "data": data})).await;
+            tokio::task::yield_now().await;
+        }
+        match (number + round as u64) % 4 {
+            0 => drop(client),
+            1 => {
+                let mut other = Client::connect(&gateway, codec);
+                other.ask("reconnect", token).await;
+            }
+            2 => {
+                let code = RoomCode::parse(joined["roomId"].as_str().unwrap()).unwrap();
+                gateway.close_room(code, CloseReason::Admin);
+            }
+            _ => client.send(&json!({"type": "leave_room"})).await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_for_ever_while_rooms_are_joined_taken_over_and_closed_from_all_sides() {
+    let gateway = gateway(&Probe::default());
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let codec = Codec::ALL[number as usize % 2];
+        tasks.spawn(churn(Arc::clone(&gateway), codec, number));
+    }
+    let all = tokio::time::timeout(Duration::from_secs(60), tasks.join_all()).await;
+    assert!(all.is_ok(), "somebody waits for ever");
+    assert_eq!(gateway.connection_count(), 0);
+    Client::host(&gateway, Codec::Json, json!({})).await;
 }
 
 const ROUNDS: i64 = 300;

@@ -1,10 +1,13 @@
 //! Each error code that a request can give, and where.
 
+use parlor_core::{About, Ctx, Game, GameError, Never, PlayerId, Rules, Viewer};
+use parlor_gateway::Gateway;
 use parlor_protocol::Codec;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::support::{Client, gateway};
+use crate::support::{Client, gateway, roomy};
 
 /// Asks, and compares the code of the refusal.
 #[track_caller]
@@ -215,10 +218,63 @@ async fn a_games_refusal_comes_with_its_details() {
 
 #[tokio::test(start_paused = true)]
 async fn games_without_spectators_bots_or_a_host_start_say_so() {
-    let gateway = gateway(&Probe::default());
+    let gateway = Gateway::builder(roomy()).game(Probe::default()).game(Plain).start();
     let (mut ada, room) = Client::host(&gateway, Codec::Json, json!({"spectators": 0})).await;
     check("start", &ada.refused("start_game", json!({})).await, "FORBIDDEN");
     let mut bob = Client::connect(&gateway, Codec::Json);
     let watch = json!({"roomId": room["roomId"], "playerName": "Bob", "spectator": true});
     check("watch", &bob.refused("join_room", watch).await, "SPECTATORS_NOT_ALLOWED");
+
+    let plain = json!({"gameType": "plain", "playerName": "Bob"});
+    bob.must("create_room", plain).await;
+    check("bot", &bob.refused("add_bot", json!({})).await, "BOTS_NOT_SUPPORTED");
+    let error = bob.refused("game_action", json!({})).await;
+    check("turn", &error, "GAME_NOT_STARTED");
+    let room = bob.must("list_rooms", json!({"gameType": "plain"})).await["rooms"][0].clone();
+    Client::guest(&gateway, Codec::MsgPack, &room["roomId"], "Eve").await;
+    check("turn", &bob.refused("game_action", json!({})).await, "NOT_YOUR_TURN");
+}
+
+/// A game that offers nothing, in which it is never anyone's turn.
+struct Plain;
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Nothing {}
+
+impl Game for Plain {
+    const GAME_TYPE: &'static str = "plain";
+
+    type Options = Nothing;
+    type State = Nothing;
+    type Action = Nothing;
+    type Event = Never;
+    type View = Nothing;
+    type Timer = Never;
+    type Outcome = Never;
+
+    fn about(&self) -> About {
+        About::new("Plain", 2, 2)
+    }
+
+    fn rules(&self, _: &Nothing) -> Rules {
+        Rules::seats(2, 2)
+    }
+
+    fn setup(&self, _: &Nothing, _: &mut Ctx<'_, Self>) -> Result<Nothing, GameError> {
+        Ok(Nothing {})
+    }
+
+    fn on_action(
+        &self,
+        _: &mut Nothing,
+        _: PlayerId,
+        _: Nothing,
+        _: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        Err(GameError::not_your_turn())
+    }
+
+    fn view(&self, _: &Nothing, _: Viewer) -> Nothing {
+        Nothing {}
+    }
 }
