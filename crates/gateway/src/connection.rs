@@ -36,8 +36,9 @@ pub struct Connection {
     pub(crate) seat: Option<Attached>,
     /// Games whose rooms it wants to hear of.
     pub(crate) subscriptions: BTreeSet<&'static str>,
-    /// Boxed, as they are for those that ask: most connections mostly listen.
-    pace: Box<Pace>,
+    requests: Bucket,
+    unreadable: Strikes,
+    refused: Strikes,
 }
 
 /// The seat that a connection is attached to.
@@ -53,12 +54,6 @@ pub enum Handled<'a> {
     /// It goes on for a while. The next frame must wait for the future's end; what is pushed
     /// meanwhile need not. The future may be dropped when the socket is lost.
     Pending(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
-}
-
-struct Pace {
-    requests: Bucket,
-    unreadable: Strikes,
-    refused: Strikes,
 }
 
 impl Connection {
@@ -83,12 +78,16 @@ impl Connection {
                 },
             },
         );
-        let pace = Box::new(Pace {
+        Self {
             requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
-            unreadable: Strikes::new(UNREADABLE_MAX, STRIKES_WINDOW),
-            refused: Strikes::new(RATE_REFUSALS_MAX, STRIKES_WINDOW),
-        });
-        Self { gateway, link, number, seat: None, subscriptions: BTreeSet::new(), pace }
+            unreadable: Strikes::default(),
+            refused: Strikes::default(),
+            gateway,
+            link,
+            number,
+            seat: None,
+            subscriptions: BTreeSet::new(),
+        }
     }
 
     /// What is to be written to the socket.
@@ -110,10 +109,14 @@ impl Connection {
         }
     }
 
-    /// Handles a frame. Every request in it gets exactly one response.
+    /// Handles a frame. Every request in it gets exactly one response, for which whoever waits on
+    /// the outbox is woken.
     pub fn handle(&mut self, kind: FrameKind, frame: &[u8]) -> Handled<'_> {
         match self.handle_from(0, kind, frame) {
-            None => Handled::Done,
+            None => {
+                self.link.outbox.wake();
+                Handled::Done
+            }
             Some(Waiting { slow, handled }) => {
                 // The frame's memory is the caller's; what is left of it must outlive the call.
                 let rest = frame.to_vec();
@@ -162,6 +165,7 @@ impl Connection {
         while let Some(Waiting { slow, handled }) = waiting {
             handlers::handle_slow(self, slow).await;
             waiting = self.handle_from(handled, kind, &frame);
+            self.link.outbox.wake();
         }
     }
 
@@ -173,11 +177,11 @@ impl Connection {
         let to = parlor_protocol::RequestType::from_wire(&envelope.kind)
             .map(|kind| Answering { kind, id: envelope.id });
 
-        if let Err(wait) = self.pace.requests.take(now) {
+        if let Err(wait) = self.requests.take(now) {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorDetail::rate_limited(wait);
             self.link.refuse_as(answered(to), envelope.id, &error);
-            if self.pace.refused.strike(now) {
+            if self.refused.strike(now, RATE_REFUSALS_MAX, STRIKES_WINDOW) {
                 let code = CloseCode::RateLimited.as_u16();
                 self.link.outbox.close(code, "too many requests");
             }
@@ -197,7 +201,7 @@ impl Connection {
 
     fn refuse_unreadable(&mut self, error: Unreadable, now: Time) {
         self.link.refuse_as(Answered::Unreadable, None, &error.into());
-        if self.pace.unreadable.strike(now) {
+        if self.unreadable.strike(now, UNREADABLE_MAX, STRIKES_WINDOW) {
             let code = CloseCode::TooManyUnreadable.as_u16();
             self.link.outbox.close(code, "too many unreadable messages");
         }

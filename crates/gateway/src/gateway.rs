@@ -91,7 +91,7 @@ impl GatewayBuilder {
     /// Adds a game, in place of one with the same name.
     #[must_use]
     pub fn game<G: Game>(mut self, game: G) -> Self {
-        self.games.insert(G::GAME_TYPE, Arc::new(GameEntry(Arc::new(game))));
+        self.games.insert(G::GAME_TYPE, Arc::new(GameEntry::new(game)));
         self
     }
 

@@ -53,9 +53,10 @@ struct Listing {
     joinable: BTreeMap<u64, RoomCode>,
     /// Rooms that `quick_match` may choose, the fullest first for each set of options.
     open: BTreeSet<Open>,
-    /// Changed since subscribers were last told. Bounded by the number of rooms and of those closed
-    /// in one interval.
+    /// Rooms here that changed since subscribers were last told of them: no more than there are.
     dirty: BTreeSet<RoomCode>,
+    /// Rooms gone since subscribers were last told: those of one interval.
+    gone: BTreeSet<RoomCode>,
     /// The room that subscribers were told of last. They are told in turn by code, so that many
     /// changes do not keep some rooms from ever being told.
     told_last: Option<RoomCode>,
@@ -214,10 +215,17 @@ impl Listing {
 
     /// Remembers that subscribers must hear of a room. Without subscribers nobody must.
     fn note(&mut self, code: RoomCode, changed: &Notify) {
-        if !self.subscribers.is_empty() {
-            self.dirty.insert(code);
-            changed.notify_one();
+        if self.subscribers.is_empty() {
+            return;
         }
+        if self.rooms.contains_key(&code) {
+            self.gone.remove(&code);
+            self.dirty.insert(code);
+        } else {
+            self.dirty.remove(&code);
+            self.gone.insert(code);
+        }
+        changed.notify_one();
     }
 
     /// Up to `limit` of these rooms with numbers below `below`, newest first.
@@ -233,17 +241,15 @@ impl Listing {
 
     /// What subscribers are to be told now, and who they are.
     fn take_update(&mut self, game_type: &'static str) -> Option<(RoomListUpdate, Vec<Link>)> {
-        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        let removed: Vec<RoomCode> = std::mem::take(&mut self.gone).into_iter().collect();
+        let mut changed = Vec::new();
         for _ in 0..ROOMS_PER_UPDATE_MAX {
             let after = (self.told_last.map_or(Unbounded, Excluded), Unbounded);
             let next = self.dirty.range(after).next().or_else(|| self.dirty.first());
             let Some(code) = next.copied() else { break };
             self.dirty.remove(&code);
             self.told_last = Some(code);
-            match self.rooms.get(&code) {
-                Some(listed) => changed.push(Arc::clone(&listed.info)),
-                None => removed.push(code),
-            }
+            changed.extend(self.rooms.get(&code).map(|listed| Arc::clone(&listed.info)));
         }
         if changed.is_empty() && removed.is_empty() {
             return None;
@@ -297,7 +303,7 @@ mod tests {
                 has_password: false,
                 locked: false,
                 joinable: players < 4,
-                options: serde_json::from_str(options).unwrap(),
+                options: Arc::new(serde_json::from_str(options).unwrap()),
                 metadata: Object::new(),
                 created_at: 0,
             },
@@ -336,14 +342,39 @@ mod tests {
     #[test]
     fn no_room_waits_for_ever_to_be_told_while_others_change_without_end() {
         let mut listing = Listing::default();
-        let mut changes = (0..2 * ROOMS_PER_UPDATE_MAX as u64).map(RoomCode::from_number).cycle();
-        let last = RoomCode::from_number(RoomCode::COUNT - 1);
-        listing.dirty.insert(last);
-        let mut was_told = |listing: &mut Listing| {
-            listing.dirty.extend(changes.by_ref().take(2 * ROOMS_PER_UPDATE_MAX));
-            listing.take_update("game").unwrap().0.removed.contains(&last)
+        let many = 2 * ROOMS_PER_UPDATE_MAX as u64;
+        for number in 0..=many {
+            listing.add(number, offer(number, 0, "{}").info);
+        }
+        let waiting = RoomCode::from_number(many);
+        listing.dirty.insert(waiting);
+        let mut was_told = || {
+            listing.dirty.extend((0..many).map(RoomCode::from_number));
+            let (update, _) = listing.take_update("game").unwrap();
+            assert_eq!(update.changed.len(), ROOMS_PER_UPDATE_MAX);
+            update.changed.iter().any(|info| info.room_id == waiting)
         };
-        assert!((0..3).any(|_| was_told(&mut listing)));
+        assert!((0..4).any(|_| was_told()));
+    }
+
+    #[test]
+    fn what_waits_to_be_told_is_bounded_by_the_rooms_there_are() {
+        let changed = Notify::new();
+        let mut listing = Listing::default();
+        let outbox = crate::outbox::Outbox::new(crate::outbox::OutboxLimits::default());
+        listing.subscribers.insert(1, Link { outbox, codec: Codec::Json });
+        for number in 0..10_000 {
+            let room = offer(number, 0, "{}").info;
+            let code = room.room_id;
+            listing.add(number, room);
+            listing.note(code, &changed);
+            listing.take(code);
+            listing.note(code, &changed);
+        }
+        assert!(listing.dirty.is_empty());
+        let (update, _) = listing.take_update("game").unwrap();
+        assert_eq!((update.changed.len(), update.removed.len()), (0, 10_000));
+        assert!(listing.gone.is_empty(), "told in one go");
     }
 
     #[test]

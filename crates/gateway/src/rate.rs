@@ -37,29 +37,21 @@ impl Bucket {
     }
 }
 
-/// Offences within a time; the connection is closed at the last that is allowed.
-#[derive(Debug)]
-pub(crate) struct Strikes {
-    max: usize,
-    window: Duration,
-    /// When the last ones happened; empty, and without memory, for those who behave.
-    times: VecDeque<Time>,
-}
+/// When a client's last offences of one kind were. Without memory for those who behave.
+#[derive(Debug, Default)]
+pub(crate) struct Strikes(Option<Box<VecDeque<Time>>>);
 
 impl Strikes {
-    pub(crate) fn new(max: usize, window: Duration) -> Self {
-        Self { max, window, times: VecDeque::new() }
-    }
-
-    /// Notes an offence; `true` when there were `max` of them within the window.
-    pub(crate) fn strike(&mut self, now: Time) -> bool {
-        while self.times.front().is_some_and(|first| now.since(*first) > self.window) {
-            self.times.pop_front();
+    /// Notes an offence; `true` when there were `max` of them within `window`.
+    pub(crate) fn strike(&mut self, now: Time, max: usize, window: Duration) -> bool {
+        let times = self.0.get_or_insert_default();
+        while times.front().is_some_and(|first| now.since(*first) > window) {
+            times.pop_front();
         }
-        if self.times.len() < self.max {
-            self.times.push_back(now);
+        if times.len() < max {
+            times.push_back(now);
         }
-        self.times.len() >= self.max
+        times.len() >= max
     }
 }
 
@@ -90,11 +82,12 @@ mod tests {
 
     #[test]
     fn strikes_count_within_the_window_only() {
-        let mut strikes = Strikes::new(3, Duration::from_secs(10));
-        assert!(!strikes.strike(at(0)));
-        assert!(!strikes.strike(at(1)));
-        assert!(!strikes.strike(at(10_500)), "the first two are too long ago");
-        assert!(!strikes.strike(at(10_600)));
-        assert!(strikes.strike(at(10_700)));
+        let mut strikes = Strikes::default();
+        let mut strike = |millis| strikes.strike(at(millis), 3, Duration::from_secs(10));
+        assert!(!strike(0));
+        assert!(!strike(1));
+        assert!(!strike(10_500), "the first two are too long ago");
+        assert!(!strike(10_600));
+        assert!(strike(10_700));
     }
 }

@@ -1,6 +1,7 @@
 //! What is said about a room and the people in it, wherever it is said.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -109,8 +110,8 @@ pub struct RoomInfo {
     pub locked: bool,
     /// Whether someone who knows the password, if there is one, could take a seat now.
     pub joinable: bool,
-    /// The game's options, with defaults filled in.
-    pub options: Object,
+    /// The game's options, with defaults filled in. They never change, so they are shared.
+    pub options: Arc<Object>,
     /// What the host says about it.
     pub metadata: Object,
     /// When it was created, in milliseconds since 1970.

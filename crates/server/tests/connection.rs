@@ -51,7 +51,7 @@ impl Fixture {
         let (io, far) = duplex(pipe_bytes);
         let (outbox, diary, gate) =
             (Arc::clone(&echo.outbox), Arc::clone(&echo.diary), Arc::clone(&echo.gate));
-        let task = tokio::spawn(run(io, Vec::new(), echo, Arc::new(config())));
+        let task = tokio::spawn(run(io, Vec::new(), echo, Arc::new(config()), ()));
         Self { client: Client { io: far }, outbox, diary, gate, task }
     }
 
@@ -85,7 +85,7 @@ async fn bytes_read_behind_the_handshake_come_first() {
     let (io, far) = duplex(1000);
     let first = [text("one"), text("two")].concat();
     let (first, rest) = first.split_at(12);
-    tokio::spawn(run(io, first.to_vec(), Echo::new(), Arc::new(config())));
+    tokio::spawn(run(io, first.to_vec(), Echo::new(), Arc::new(config()), ()));
     let mut client = Client { io: far };
     client.expect_text("one").await;
     client.send(rest).await;
@@ -181,7 +181,7 @@ async fn what_is_queued_leaves_in_one_write() {
     let echo = Echo::new();
     let (outbox, heard) = (Arc::clone(&echo.outbox), Arc::clone(&echo.heard));
     let io = Counted { io, writes: Arc::clone(&writes) };
-    tokio::spawn(run(io, Vec::new(), echo, Arc::new(config())));
+    tokio::spawn(run(io, Vec::new(), echo, Arc::new(config()), ()));
     let mut client = Client { io: far };
 
     for _ in 0..64 {
@@ -516,7 +516,7 @@ async fn task_of_a_connection_is_small() {
     assert_eq!(size_of::<Never>(), size_of::<tokio::net::TcpStream>());
     let echo = Echo::new();
     let session = size_of_val(&echo);
-    let task = run(Never([0; 5]), Vec::new(), echo, Arc::new(config()));
+    let task = run(Never([0; 5]), Vec::new(), echo, Arc::new(config()), ());
     let own = size_of_val(&task) - session;
     assert!(own <= 320, "{own} bytes beside the session");
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::HOST_AWAY_MAX;
-use super::draft::Draft;
+use super::draft::{Draft, guarded};
+use crate::roster::NAME_CHARS_MAX;
 use crate::{
-    Game, LeaveReason, PlayerId, Refusal, RoomEvent, Seat, SeatKind, SettingsChanges, Time,
+    Failure, Game, LeaveReason, PlayerId, Refusal, RoomEvent, Seat, SeatKind, SettingsChanges, Time,
 };
 
 /// The most names that a room keeps out. One more pushes out the oldest.
@@ -64,7 +65,8 @@ impl<G: Game> Draft<'_, G> {
         level: Option<&str>,
     ) -> Result<(), Refusal> {
         self.check_host(by)?;
-        let known = self.game.about().bot_levels;
+        let known = guarded(|| Ok(self.game.about().bot_levels))
+            .map_err(|fault| Refusal::Failed(Failure { callback: "about", fault }))?;
         let level = match (level, known.first()) {
             (_, None) => return Err(Refusal::BotsNotSupported),
             (Some(level), Some(_)) => level,
@@ -74,7 +76,8 @@ impl<G: Game> Draft<'_, G> {
             return Err(Refusal::UnknownBotLevel { known });
         }
         self.check_place(false)?;
-        let name = name.unwrap_or_else(|| format!("Bot ({level})"));
+        let name =
+            name.unwrap_or_else(|| format!("Bot ({level})").chars().take(NAME_CHARS_MAX).collect());
         let level: Arc<str> = level.into();
         self.sit_down(
             |id, name| Seat {

@@ -8,7 +8,6 @@
 mod member;
 mod stage;
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use parlor_protocol::CloseCode;
 use crate::encode::Link;
 
 pub(crate) use member::{Member, Members};
-use stage::{Payloads, Staged, To};
+use stage::{Staged, To, Views};
 
 /// The sending side of a room.
 pub(crate) struct Feed {
@@ -32,11 +31,11 @@ pub(crate) struct Feed {
     /// The present state as each group of viewers sees it, in each codec in use: whoever is attached
     /// has it, and a state that looks the same is not sent again. Where a group or a codec is
     /// missing, nobody there has been sent the present state.
-    views: BTreeMap<ViewKey, Payloads>,
+    views: Views,
     /// The messages of the commit that is about to be published. Empty in between.
     staged: Vec<Staged>,
     /// What `views` will be, if that commit has a new state.
-    staged_views: Option<BTreeMap<ViewKey, Payloads>>,
+    staged_views: Option<Views>,
 }
 
 /// A socket's hold on a seat.
@@ -54,7 +53,7 @@ impl Feed {
             seq: 0,
             generations: 0,
             members: Arc::default(),
-            views: BTreeMap::new(),
+            views: Views::default(),
             staged: Vec::new(),
             staged_views: None,
         }
@@ -97,7 +96,7 @@ impl Feed {
         let member = Arc::make_mut(&mut self.members).remove(player);
         if self.members.len() == 0 {
             // States that nobody is there to see make no views, so these would grow old.
-            self.views.clear();
+            self.views = Views::default();
         }
         member
     }

@@ -1,6 +1,5 @@
 //! A commit's messages, numbered and encoded before anyone gets them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -23,6 +22,23 @@ pub(super) struct Staged {
 
 /// A message's bytes by codec; empty where no socket uses it.
 pub(super) type Payloads = [Option<Arc<[u8]>>; Codec::ALL.len()];
+
+/// The encodings of a state by group of viewers, in the order of the room's seats.
+#[derive(Default)]
+pub(super) struct Views(Vec<(ViewKey, Payloads)>);
+
+impl Views {
+    fn of(groups: usize) -> Self {
+        Self(Vec::with_capacity(groups))
+    }
+
+    /// The encodings for `key`, which mostly is where it was before.
+    fn find(&self, key: ViewKey, likely_place: usize) -> Option<&Payloads> {
+        let likely = self.0.get(likely_place).filter(|(other, _)| *other == key);
+        let found = likely.or_else(|| self.0.iter().find(|(other, _)| *other == key));
+        found.map(|(_, payloads)| payloads)
+    }
+}
 
 /// Who gets a message.
 #[derive(Clone, Copy, Debug)]
@@ -194,12 +210,12 @@ impl Stage<'_> {
         // Who changes roles has not seen what the others in the new role have.
         let whole_state = commit.whole_state || self.feed.has_new_role(&snapshot.roster);
         let seq = self.seq + 1;
-        let mut views = BTreeMap::new();
-        for (key, view) in &commit.views {
+        let mut views = Views::of(commit.views.len());
+        for (place, (key, view)) in commit.views.iter().enumerate() {
             let data = wire::RoomState { version, phase, state: view };
             let mut payloads = self.encode(EventType::RoomState, seq, &data)?;
-            views.insert(*key, payloads.clone());
-            if !whole_state && let Some(former) = self.feed.views.get(key) {
+            views.0.push((*key, payloads.clone()));
+            if !whole_state && let Some(former) = self.feed.views.find(*key, place) {
                 for codec in Codec::ALL {
                     let (new, old) = (&mut payloads[codec as usize], &former[codec as usize]);
                     if let (Some(state), Some(old)) = (&*new, old)

@@ -159,7 +159,7 @@ async fn reconnect(
 fn new_room(
     shared: &Arc<Shared>,
     game: &Arc<dyn AnyGame>,
-    options: Object,
+    options: Arc<Object>,
     players_max: Option<u32>,
     settings: impl FnOnce(RoomCode) -> Settings,
 ) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {

@@ -1,23 +1,19 @@
 //! The adapter between a [`Room`] of some game and the gateway.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
-    BotTurn, CloseReason, Command, Commit, Digest, Effort, Game, PlayerId, Refusal, Room, RoomView,
-    SeatKind, Settings, Setup, Snapshot, Time,
+    BotTurn, CloseReason, Command, Commit, Digest, Effort, Game, Refusal, Room, RoomView, Time,
 };
 use parlor_protocol::{
-    AddedBot, Codec, ErrorCode, ErrorDetail, GameSummary, Object, RawData, RequestType, RoomCode,
-    RoomInfo, StateSnapshot, decode_value,
+    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestType, RoomCode, StateSnapshot,
 };
-use serde_json::Value;
 
-use super::{AfterRequest, AnyGame, AnyRoom, Newcomer, SeatRequest};
+use super::{AfterRequest, AnyRoom, Newcomer, SeatRequest};
 use crate::encode::{Answering, Link};
 use crate::feed::{Feed, Hold};
-use crate::listing::Offer;
 use crate::shared::Shared;
 use crate::{secrets, to_wire};
 
@@ -25,10 +21,10 @@ use crate::{secrets, to_wire};
 pub(crate) struct GameRoom<G: Game> {
     pub(super) code: RoomCode,
     /// Rises from room to room.
-    number: u64,
+    pub(super) number: u64,
     /// As listings show them.
-    options: Object,
-    view: RoomView<G>,
+    pub(super) options: Arc<Object>,
+    pub(super) view: RoomView<G>,
     pub(super) shared: Arc<Shared>,
     me: Weak<Self>,
     /// Guards the room and what it sends, together: what is decided is told in the same order.
@@ -40,73 +36,7 @@ pub(super) struct Inner<G: Game> {
     pub(super) room: Room<G>,
     pub(super) feed: Feed,
     /// When the driver will call.
-    scheduled: Option<Time>,
-}
-
-/// What a room is made from.
-pub(crate) struct NewRoom {
-    pub(crate) code: RoomCode,
-    pub(crate) number: u64,
-    pub(crate) options: Object,
-    pub(crate) players_max: Option<u32>,
-    pub(crate) settings: Settings,
-    pub(crate) shared: Arc<Shared>,
-}
-
-/// A game that rooms can be made of.
-pub(crate) struct GameEntry<G>(pub(crate) Arc<G>);
-
-impl<G: Game> AnyGame for GameEntry<G> {
-    fn game_type(&self) -> &'static str {
-        G::GAME_TYPE
-    }
-
-    fn summary(&self) -> GameSummary {
-        let about = self.0.about();
-        GameSummary {
-            game_type: G::GAME_TYPE.into(),
-            title: about.title.into(),
-            min_players: about.players_min.into(),
-            max_players: about.players_max.into(),
-            bots: !about.bot_levels.is_empty(),
-            realtime: false,
-        }
-    }
-
-    fn read_options(&self, options: Object) -> Result<Object, ErrorDetail> {
-        let options = decode_options::<G>(options)?;
-        match catch_unwind(AssertUnwindSafe(|| serde_json::to_value(&options))) {
-            Ok(Ok(Value::Object(options))) => Ok(options),
-            Ok(Ok(_)) => Err(to_wire::internal(G::GAME_TYPE, "options are not an object")),
-            Ok(Err(error)) => Err(to_wire::internal(G::GAME_TYPE, &error)),
-            Err(_) => Err(to_wire::internal(G::GAME_TYPE, "encoding options panicked")),
-        }
-    }
-
-    fn create(&self, now: Time, new: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
-        let setup = Setup {
-            options: decode_options::<G>(new.options.clone())?,
-            players_max: new.players_max.map(|max| u16::try_from(max).unwrap_or(u16::MAX)),
-            settings: new.settings,
-            seed: secrets::new_seed(),
-            now,
-        };
-        let room = Room::create(Arc::clone(&self.0), setup)
-            .map_err(|error| to_wire::create_error(&error, G::GAME_TYPE))?;
-        Ok(Arc::new_cyclic(|me| GameRoom {
-            code: new.code,
-            number: new.number,
-            options: new.options,
-            view: room.view(),
-            shared: new.shared,
-            me: Weak::clone(me),
-            inner: Mutex::new(Inner {
-                room,
-                feed: Feed::new(secrets::new_name()),
-                scheduled: None,
-            }),
-        }))
-    }
+    pub(super) scheduled: Option<Time>,
 }
 
 impl<G: Game> AnyRoom for GameRoom<G> {
@@ -191,6 +121,29 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 }
 
 impl<G: Game> GameRoom<G> {
+    /// Makes `room` reachable, for whoever is given it.
+    pub(super) fn around(
+        room: Room<G>,
+        code: RoomCode,
+        number: u64,
+        options: Arc<Object>,
+        shared: Arc<Shared>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            code,
+            number,
+            options,
+            view: room.view(),
+            shared,
+            me: Weak::clone(me),
+            inner: Mutex::new(Inner {
+                room,
+                feed: Feed::new(secrets::new_name()),
+                scheduled: None,
+            }),
+        })
+    }
+
     fn act(
         &self,
         now: Time,
@@ -336,118 +289,6 @@ impl<G: Game> GameRoom<G> {
         }
     }
 
-    /// Shows `commit` to readers and tells everyone. Gives the player whom it seated.
-    ///
-    /// `detach` may let go of a socket before anyone is told.
-    fn publish(
-        &self,
-        inner: &mut Inner<G>,
-        commit: Commit<G>,
-        detach: impl FnOnce(&mut Feed),
-    ) -> Result<Option<PlayerId>, Refusal> {
-        let commit = self.stage(inner, commit, None)?;
-        let seated = commit.seated;
-        self.show(inner, commit, detach);
-        Ok(seated)
-    }
-
-    /// Makes `commit` ready to be shown, without its game's part if that cannot be encoded. Refused
-    /// when nothing would be left of it.
-    ///
-    /// `joining` is the codec of a socket that will be attached before anyone is told.
-    pub(super) fn stage(
-        &self,
-        inner: &mut Inner<G>,
-        mut commit: Commit<G>,
-        joining: Option<Codec>,
-    ) -> Result<Commit<G>, Refusal> {
-        let info = |commit: &Commit<G>| self.info_of(commit.snapshot());
-        if let Err(error) = inner.feed.stage(self.code, &commit, joining, || info(&commit)) {
-            commit = inner.room.drop_game_part(commit, error.to_string())?;
-            if let Err(error) = inner.feed.stage(self.code, &commit, joining, || info(&commit)) {
-                // Without the game's part it is our own plain data.
-                tracing::error!(game_type = G::GAME_TYPE, %error, "a room's event was not encoded");
-            }
-        }
-        if let Some(failure) = &commit.failure {
-            let reference = secrets::new_name();
-            tracing::error!(game_type = G::GAME_TYPE, reference, %failure, "a callback failed");
-        }
-        Ok(commit)
-    }
-
-    /// Shows a staged commit to readers and tells everyone: the only way out of a room.
-    ///
-    /// `attach` may add or remove a socket after the commit is published and before anyone is told.
-    pub(super) fn show(
-        &self,
-        inner: &mut Inner<G>,
-        commit: Commit<G>,
-        attach: impl FnOnce(&mut Feed),
-    ) {
-        for token in &commit.departed {
-            self.shared.sessions.forget(*token);
-        }
-        if commit.changes_roster() {
-            inner.feed.follow_roster(&commit.snapshot().roster);
-        }
-        let relisted = commit.changes_listing().then(|| Arc::clone(commit.snapshot()));
-        let closed = commit.closed();
-
-        inner.room.publish(commit);
-        attach(&mut inner.feed);
-        inner.feed.deliver(&**inner.room.game());
-
-        if closed.is_some() {
-            self.forget(inner);
-        } else if let Some(snapshot) = relisted {
-            self.shared.listings.put(self.offer(&snapshot));
-        }
-    }
-
-    /// The room has closed: nobody finds it any more.
-    fn forget(&self, inner: &mut Inner<G>) {
-        inner.feed.close();
-        self.shared.rooms.remove(&self.code);
-        self.shared.listings.remove(G::GAME_TYPE, self.code);
-        for token in inner.room.tokens() {
-            self.shared.sessions.room_closed(&token);
-        }
-        if let Some(at) = inner.scheduled.take() {
-            self.shared.driver.cancel(self.number, at);
-        }
-    }
-
-    fn offer(&self, snapshot: &Snapshot<G>) -> Offer {
-        Offer {
-            game_type: G::GAME_TYPE,
-            number: self.number,
-            is_public: !snapshot.settings.private,
-            info: self.info_of(snapshot),
-        }
-    }
-
-    fn info_of(&self, snapshot: &Snapshot<G>) -> RoomInfo {
-        let rules = &self.view.charter().rules;
-        let count = |kind| u32::try_from(snapshot.count(kind)).unwrap_or(u32::MAX);
-        let (humans, bots) = (count(SeatKind::Human), count(SeatKind::Bot));
-        RoomInfo {
-            room_id: self.code,
-            game_type: G::GAME_TYPE.into(),
-            player_count: humans + bots,
-            bot_count: bots,
-            max_players: rules.players_max.into(),
-            spectator_count: count(SeatKind::Spectator),
-            phase: to_wire::phase(snapshot.phase),
-            has_password: snapshot.settings.password.is_some(),
-            locked: snapshot.settings.locked,
-            joinable: snapshot.is_joinable(rules),
-            options: self.options.clone(),
-            metadata: to_wire::metadata(&snapshot.settings.metadata),
-            created_at: to_wire::millis(self.view.charter().created_at),
-        }
-    }
-
     /// Locks the room and lets it catch up with `now`.
     fn lock(&self, now: Time) -> MutexGuard<'_, Inner<G>> {
         let mut inner = self.inner.lock();
@@ -474,13 +315,6 @@ impl<G: Game> GameRoom<G> {
         self.shared.driver.schedule(room, self.number, inner.scheduled, at);
         inner.scheduled = Some(at);
     }
-}
-
-/// A type's own `Deserialize` is the game's code, which may panic.
-fn decode_options<G: Game>(options: Object) -> Result<G::Options, ErrorDetail> {
-    catch_unwind(|| decode_value(Value::Object(options)))
-        .map_err(|_| to_wire::internal(G::GAME_TYPE, "decoding options panicked"))?
-        .map_err(|fields| ErrorDetail::validation_failed(&fields.within("options")))
 }
 
 pub(crate) fn not_in_room() -> ErrorDetail {

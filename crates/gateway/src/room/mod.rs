@@ -4,8 +4,10 @@
 //! monomorphised. No request of a player goes through a queue or another task: whoever brings it
 //! locks the room, and the outcome is in every outbox when the lock is released.
 
+mod game_entry;
 mod game_room;
 mod joining;
+mod publish;
 
 use std::sync::Arc;
 
@@ -15,7 +17,8 @@ use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, Secret};
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
 
-pub(crate) use game_room::{GameEntry, NewRoom, not_in_room};
+pub(crate) use game_entry::{GameEntry, NewRoom};
+pub(crate) use game_room::not_in_room;
 
 /// A room of a game that is not known here.
 ///
@@ -100,7 +103,7 @@ pub(crate) trait AnyGame: Send + Sync + 'static {
     fn summary(&self) -> parlor_protocol::GameSummary;
 
     /// Options as the game reads them, with its defaults filled in.
-    fn read_options(&self, options: Object) -> Result<Object, ErrorDetail>;
+    fn read_options(&self, options: Object) -> Result<Arc<Object>, ErrorDetail>;
 
     /// Makes a room, which is not yet known to anyone.
     fn create(&self, now: Time, room: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail>;

@@ -383,7 +383,7 @@ fn room_info() -> RoomInfo {
         has_password: false,
         locked: false,
         joinable: true,
-        options: object(json!({ "targetScore": 10000 })),
+        options: object(json!({ "targetScore": 10000 })).into(),
         metadata: object(json!({ "region": "eu" })),
         created_at: NOW,
     }

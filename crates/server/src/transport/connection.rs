@@ -40,16 +40,19 @@ use super::{
 
 /// Serves one connection to its end.
 ///
-/// `first` is what was read behind the handshake. Call this inside a runtime with a timer.
-pub fn run<IO, S>(
+/// `first` is what was read behind the handshake. `held` is dropped when the connection has ended,
+/// such as its place among those allowed. Call this inside a runtime with a timer.
+pub fn run<IO, S, H>(
     io: IO,
     first: Vec<u8>,
     mut session: S,
     config: Arc<TransportConfig>,
+    held: H,
 ) -> impl Future<Output = ()> + Send
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Session,
+    H: Send + 'static,
 {
     let mut connection = Connection::new(io, first, Arc::clone(session.outbox()), config);
     // A block rather than an `async fn`, which would hold its arguments twice.
@@ -71,6 +74,7 @@ where
             }
         };
         session.closed(ending);
+        drop(held);
     }
 }
 

@@ -171,12 +171,9 @@ impl Connections {
     fn open<S: Session>(&mut self, opened: Opened<S>) {
         let Opened { io, first, session, peer, place } = opened;
         let outbox = Arc::clone(session.outbox());
-        let run = connection::run(io, first, session, Arc::clone(&self.config));
-        let task = async move {
-            run.await;
-            drop(place);
-        };
-        let task = self.tasks.spawn(task.instrument(debug_span!("connection", %peer)));
+        // Spawned as it is: a block around it would hold it twice.
+        let run = connection::run(io, first, session, Arc::clone(&self.config), place);
+        let task = self.tasks.spawn(run.instrument(debug_span!("connection", %peer)));
         self.outboxes.insert(task.id(), outbox);
     }
 
