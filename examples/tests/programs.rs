@@ -194,3 +194,10 @@ impl Lines {
         }
     }
 }
+
+#[test]
+fn readme_shows_the_guessing_game_as_it_is() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(include_str!("../guessing_game/main.rs")));
+    assert!(include_str!("../guessing_game/main.rs").lines().count() < 100);
+}
