@@ -21,6 +21,13 @@ pub enum Command {
     Disconnect(PlayerId),
     /// A player gives up its seat. Cannot be refused.
     Leave(PlayerId),
+    /// A human's seat gets a new token; the old one holds it no more. Nobody is told.
+    RenewToken {
+        /// Whose seat.
+        player: PlayerId,
+        /// What the new token hashes to.
+        token: Digest,
+    },
     /// A player says whether it is ready.
     SetReady(PlayerId, bool),
     /// A player becomes a spectator, or a spectator a player.
@@ -117,7 +124,9 @@ pub enum CloseReason {
 }
 
 /// Why a room did not do what it was asked. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+///
+/// Written down with a room where it is remembered, which a breakdown or a malformed request is not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The room has ended.
     #[error("the room is closed")]
@@ -142,6 +151,7 @@ pub enum Refusal {
     BotsNotSupported,
     /// The game has bots, but none of this level.
     #[error("no bot has this level; there is: {}", .known.join(", "))]
+    #[serde(skip)]
     UnknownBotLevel {
         /// The levels there are.
         known: &'static [&'static str],
@@ -184,7 +194,17 @@ pub enum Refusal {
     Game(GameError),
     /// A callback broke down. It may work another time.
     #[error("a callback failed")]
+    #[serde(skip)]
     Failed(Failure),
+}
+
+impl Refusal {
+    /// Whether it stands for the request that it answered, so that the same again is not tried.
+    ///
+    /// The two that do not are those that are never written down.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !matches!(self, Self::UnknownBotLevel { .. } | Self::Failed(_))
+    }
 }
 
 /// A change to something that may be absent, as nothing or a list of one: plain nested options

@@ -36,6 +36,8 @@ pub struct Commit<G: Game> {
     pub seated: Option<PlayerId>,
     /// Why the game's part in something that could not be refused was dropped.
     pub failure: Option<Failure>,
+    /// The players whose seats are gone.
+    pub(crate) left: Vec<PlayerId>,
     /// What this is the commit of, when it could not be refused.
     pub(crate) fact: Option<Fact>,
 }

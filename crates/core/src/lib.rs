@@ -12,6 +12,7 @@
 //! No I/O happens here, nothing is encoded and no clock is read: time and randomness are
 //! arguments. Whoever holds a room, be it a server or a test, drives it.
 
+mod answers;
 mod chat;
 mod command;
 mod commit;
@@ -38,6 +39,7 @@ pub use random::{GameRng, Seed};
 pub use rules::{AfterGrace, Rules, StartRule};
 pub use values::{Bounded, Data, Never, PlayerMap, Scalar};
 
+pub use answers::{ANSWERS_AFTER_LEAVING, ANSWERS_PER_SEAT_MAX, Answer, DEPARTED_MAX, Recall};
 pub use chat::{CHAT_LINES_MAX, ChatLine};
 pub use command::{CloseReason, Command, Join, Refusal, SettingsChanges};
 pub use commit::{Commit, Failure, Fault, LeaveReason, RoomEvent};

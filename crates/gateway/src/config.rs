@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use parlor_protocol::limits::{FrameLimits, MESSAGE_BYTES_MAX, NESTING_MAX};
 
+use crate::feed::HistoryLimits;
 use crate::outbox::OutboxLimits;
 
 /// The bounds of a gateway.
@@ -24,6 +25,8 @@ pub struct GatewayConfig {
     pub requests_burst: u32,
     /// What may wait to be written to one client before it is closed as too slow.
     pub outbox: OutboxLimits,
+    /// How much of its past each room keeps for players who come back.
+    pub history: HistoryLimits,
     /// Silence after which the transport pings, as told in `welcome`. Defaults to 20 s.
     pub heartbeat: Duration,
     /// How long a connection may be in no room and ask nothing. Defaults to 2 min.
@@ -47,6 +50,7 @@ impl Default for GatewayConfig {
             requests_per_second: 60,
             requests_burst: 120,
             outbox: OutboxLimits::default(),
+            history: HistoryLimits::default(),
             heartbeat: Duration::from_secs(20),
             unattached_idle_max: Duration::from_secs(120),
             session_ttl: Duration::from_secs(2 * 60 * 60),

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Connection {
     /// Unlike the name that the client is told, this is for the gateway's own maps.
     pub(crate) number: u64,
     pub(crate) seat: Option<Attached>,
+    /// The seat that it had last.
+    left: Option<Attached>,
     /// Games whose rooms it wants to hear of.
     pub(crate) subscriptions: BTreeSet<&'static str>,
     requests: Bucket,
@@ -86,6 +89,7 @@ impl Connection {
             link,
             number,
             seat: None,
+            left: None,
             subscriptions: BTreeSet::new(),
         }
     }
@@ -174,8 +178,11 @@ impl Connection {
             Some(to) => Answered::Request(to.kind),
             None => Answered::UnknownType(&envelope.kind),
         };
-        let to = parlor_protocol::RequestType::from_wire(&envelope.kind)
-            .map(|kind| Answering { kind, id: envelope.id });
+        let to = parlor_protocol::RequestType::from_wire(&envelope.kind).map(|kind| Answering {
+            kind,
+            id: envelope.id,
+            fingerprint: fingerprint(envelope),
+        });
 
         if let Err(wait) = self.requests.take(now) {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -210,18 +217,37 @@ impl Connection {
     /// Lets the room of this connection's seat handle a request.
     pub(crate) fn ask_room(&mut self, request: SeatRequest<'_>, to: Answering, now: Time) {
         let Some(Attached { room, hold }) = &self.seat else {
-            self.link.refuse(to, &not_in_room());
+            self.refuse_unattached(to, now);
             return;
         };
         match room.handle(now, *hold, request, to, &self.link) {
             AfterRequest::Attached => {}
-            AfterRequest::Unattached => self.seat = None,
+            AfterRequest::Unattached => self.left = self.seat.take(),
+        }
+    }
+
+    /// Answers what only someone with a seat may ask. One who has left and did not hear the answer
+    /// gets it again.
+    pub(crate) fn refuse_unattached(&self, to: Answering, now: Time) {
+        let is_known = self.left.as_ref().is_some_and(|Attached { room, hold }| {
+            room.answer_again(now, hold.player, to, &self.link)
+        });
+        if !is_known {
+            self.link.refuse(to, &not_in_room());
         }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.gateway.shared
     }
+}
+
+/// A digest of what a request says, its id aside.
+fn fingerprint(envelope: &Envelope<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    envelope.kind.hash(&mut hasher);
+    envelope.data.bytes().hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The requests of a frame that were handled, the last of which has to wait.
@@ -238,6 +264,7 @@ impl Drop for Connection {
             shared.listings.unsubscribe(game, self.number);
         }
         self.link.outbox.abandon();
+        shared.traffic.ended(self.link.outbox.totals(), self.link.outbox.close_code());
         if let Some(Attached { room, hold }) = self.seat.take() {
             room.disconnect(shared.clock.now(), hold);
         }

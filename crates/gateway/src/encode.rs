@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use parlor_protocol::{
     Answered, Codec, EncodeError, ErrorDetail, EventFrame, EventType, RequestId, RequestType,
-    ResponseFrame, Seq,
+    ResponseFrame, Seq, ServerMessage, read_server_message,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::outbox::{Class, Message, Outbox};
 
@@ -24,6 +25,8 @@ pub(crate) struct Link {
 pub(crate) struct Answering {
     pub(crate) kind: RequestType,
     pub(crate) id: Option<RequestId>,
+    /// Tells the request from others with the same id, by its type and its data.
+    pub(crate) fingerprint: u64,
 }
 
 /// Why a message could not be encoded. Trying again does not help.
@@ -89,6 +92,15 @@ pub(crate) fn encode_event<T: Serialize>(
     data: &T,
 ) -> Result<Arc<[u8]>, Unencodable> {
     encode(codec, &EventFrame { kind, seq, data })
+}
+
+/// An event that was encoded in one codec, in the other. `None` if it is none, which does not happen
+/// to what was encoded here.
+pub(crate) fn transcode(event: &[u8], from: Codec, to: Codec) -> Option<Arc<[u8]>> {
+    let message = read_server_message(from, event).ok()?;
+    let ServerMessage::Event { kind, seq, data } = message else { return None };
+    let data: Value = data.decode().ok()?;
+    encode_event(to, EventType::from_wire(&kind)?, seq, &data).ok()
 }
 
 pub(crate) fn message(codec: Codec, payload: Arc<[u8]>, class: Class) -> Message {

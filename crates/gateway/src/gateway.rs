@@ -22,6 +22,7 @@ use crate::listing::Listings;
 use crate::room::{AnyGame, GameEntry};
 use crate::sessions::Sessions;
 use crate::shared::Shared;
+use crate::traffic::Traffic;
 
 /// Rooms of any number of games, reachable over any transport.
 pub struct Gateway {
@@ -62,6 +63,11 @@ impl Gateway {
     /// Sockets that are served.
     pub fn connection_count(&self) -> usize {
         self.shared.connections.len()
+    }
+
+    /// What became of the messages of connections that have ended.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.traffic.read()
     }
 
     /// Ends a room. `false` when there is none with this code.

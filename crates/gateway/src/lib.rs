@@ -21,6 +21,7 @@ mod feed;
 mod from_wire;
 mod gateway;
 mod handlers;
+mod joining_keys;
 mod listing;
 pub mod outbox;
 mod rate;
@@ -31,7 +32,10 @@ mod sessions;
 mod sharded;
 mod shared;
 mod to_wire;
+mod traffic;
 
 pub use config::GatewayConfig;
 pub use connection::{Connection, Handled};
+pub use feed::HistoryLimits;
 pub use gateway::{Gateway, GatewayBuilder};
+pub use traffic::Traffic;

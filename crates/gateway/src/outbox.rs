@@ -254,6 +254,11 @@ impl Outbox {
         self.state.lock().closing.is_some()
     }
 
+    /// The close code that ends the connection; 1006 while nothing has.
+    pub fn close_code(&self) -> u16 {
+        self.state.lock().closing.as_ref().map_or(CloseCode::Abnormal.as_u16(), |(code, _)| *code)
+    }
+
     /// The counts so far.
     pub fn totals(&self) -> OutboxTotals {
         self.state.lock().totals

@@ -39,12 +39,12 @@ impl Bucket {
 
 /// When a client's last offences of one kind were. Without memory for those who behave.
 #[derive(Debug, Default)]
-pub(crate) struct Strikes(Option<Box<VecDeque<Time>>>);
+pub(crate) struct Strikes(VecDeque<Time>);
 
 impl Strikes {
     /// Notes an offence; `true` when there were `max` of them within `window`.
     pub(crate) fn strike(&mut self, now: Time, max: usize, window: Duration) -> bool {
-        let times = self.0.get_or_insert_default();
+        let times = &mut self.0;
         while times.front().is_some_and(|first| now.since(*first) > window) {
             times.pop_front();
         }

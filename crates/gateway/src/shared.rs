@@ -12,10 +12,12 @@ use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
 use crate::encode::Link;
+use crate::joining_keys::JoiningKeys;
 use crate::listing::Listings;
 use crate::registry::Rooms;
 use crate::sessions::Sessions;
 use crate::sharded::Sharded;
+use crate::traffic::TrafficCounter;
 
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) searches: Searches,
     /// Every socket's way out, by connection number.
     pub(crate) connections: Sharded<u64, Link>,
+    pub(crate) keys: JoiningKeys,
+    pub(crate) traffic: TrafficCounter,
     pub(crate) draining: AtomicBool,
     numbers: AtomicU64,
 }
@@ -46,6 +50,8 @@ impl Shared {
             driver: Arc::new(Driver::new(config.driver_shards)),
             searches: Searches::new(config.searching_bots_max),
             connections: Sharded::new(),
+            keys: JoiningKeys::default(),
+            traffic: TrafficCounter::default(),
             draining: AtomicBool::new(false),
             numbers: AtomicU64::new(1),
             config,

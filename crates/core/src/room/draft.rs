@@ -33,6 +33,7 @@ pub(super) struct Draft<'a, G: Game> {
     game_events: Vec<(Audience, G::Event)>,
     whole_state: bool,
     pub(super) departed: Vec<Digest>,
+    pub(super) left: Vec<PlayerId>,
     pub(super) seated: Option<PlayerId>,
 }
 
@@ -60,6 +61,7 @@ impl<'a, G: Game> Draft<'a, G> {
             game_events: Vec::new(),
             whole_state: false,
             departed: Vec::new(),
+            left: Vec::new(),
             seated: None,
         }
     }
@@ -235,6 +237,7 @@ impl<'a, G: Game> Draft<'a, G> {
             departed: self.departed,
             seated: self.seated,
             failure: None,
+            left: self.left,
             fact: None,
         })
     }
@@ -248,7 +251,8 @@ impl<'a, G: Game> Draft<'a, G> {
         if self.books().empty_until != empty_until {
             self.books_mut().empty_until = empty_until;
         }
-        if self.books().start_failed {
+        // A new token alone, of which nobody is told, is no reason to try again.
+        if self.books().start_failed && !self.room_events.is_empty() {
             self.books_mut().start_failed = false;
         }
     }

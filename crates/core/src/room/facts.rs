@@ -49,6 +49,7 @@ impl Fact {
             Command::RemoveBot { by, bot } => Some(Self::RemoveBot { by, bot }),
             Command::Close(reason) => Some(Self::Close(reason)),
             Command::Join(_)
+            | Command::RenewToken { .. }
             | Command::SetReady(..)
             | Command::SetSpectator(..)
             | Command::Chat(..)

@@ -21,11 +21,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::answers::{Answered, Answers};
 use crate::commit::{Books, Head};
 use crate::random::RandomStream;
 use crate::{
-    Charter, ChatLine, CloseReason, Command, Commit, Digest, Failure, Fault, Game, GameError,
-    Phase, PlayerId, Refusal, RoomView, Seat, Seed, Settings, Snapshot, Time, Viewer,
+    Answer, Charter, ChatLine, CloseReason, Command, Commit, Digest, Failure, Fault, Game,
+    GameError, Phase, PlayerId, Recall, Refusal, RoomView, Seat, Seed, Settings, Snapshot, Time,
+    Viewer,
 };
 
 pub use bots::BotTurn;
@@ -53,6 +55,7 @@ pub struct Room<G: Game> {
     head: Head<G>,
     published: Arc<ArcSwap<Snapshot<G>>>,
     bots: Bots<G>,
+    answers: Answers,
     /// A state that no reader holds any more, to make the next draft in.
     spare: Option<Arc<G::State>>,
 }
@@ -133,12 +136,12 @@ impl<G: Game> Room<G> {
         let charter = Arc::new(Charter { options, rules, created_at: now });
         let wake_at = facts::wake_at(&charter, &snapshot, &books, now, 0);
         let head = Head { snapshot, books: Arc::new(books), clock: now, failures: 0, wake_at };
-        Ok(Self::assemble(game, charter, head))
+        Ok(Self::assemble(game, charter, head, Answers::default()))
     }
 
-    fn assemble(game: Arc<G>, charter: Arc<Charter<G>>, head: Head<G>) -> Self {
+    fn assemble(game: Arc<G>, charter: Arc<Charter<G>>, head: Head<G>, answers: Answers) -> Self {
         let published = Arc::new(ArcSwap::new(Arc::clone(&head.snapshot)));
-        Self { game, charter, head, published, bots: Bots::default(), spare: None }
+        Self { game, charter, head, published, bots: Bots::default(), answers, spare: None }
     }
 
     /// Decides on `command`, or leaves the room untouched and says why not.
@@ -179,7 +182,10 @@ impl<G: Game> Room<G> {
 
     /// Shows `commit` to readers. The only place that swaps; call it in the order of the commits.
     pub fn publish(&mut self, commit: Commit<G>) {
-        let Commit { before, after, .. } = commit;
+        let Commit { before, after, left, .. } = commit;
+        for player in left {
+            self.answers.depart(after.clock, player);
+        }
         self.bots.see(&*self.game, &before.snapshot, &after.snapshot, after.clock);
         if Arc::ptr_eq(&before.snapshot, &after.snapshot) {
             return;
@@ -191,6 +197,9 @@ impl<G: Game> Room<G> {
     }
 
     /// Undoes `commit`, the newest that is not published, as if it had never been.
+    ///
+    /// The request that it came of is as new as before: [`remember`](Self::remember) comes only
+    /// after [`publish`](Self::publish).
     pub fn put_back(&mut self, commit: Commit<G>) {
         self.undo(commit);
         // A bot whose action this was will not see its outcome.
@@ -214,6 +223,42 @@ impl<G: Game> Room<G> {
             Some(fact) => self.settle_without_game(now, fact, failure),
             None => Err(Refusal::Failed(failure)),
         }
+    }
+
+    /// What has become of the request of `player`'s with this id, for the request to be decided
+    /// only if it is new. `fingerprint` tells it from others: a hash of its type and data.
+    ///
+    /// Between its decision and its publication a request is still new. Who holds publication back
+    /// holds back that player's next request as well.
+    pub fn recall(&self, now: Time, player: PlayerId, id: u64, fingerprint: u64) -> Recall {
+        self.answers.recall(now.max(self.head.clock), player, id, fingerprint)
+    }
+
+    /// Keeps the answer to a request of `player`'s: at its publication, or when it is refused.
+    ///
+    /// An answer that may be another the next time is not kept ([`Refusal::Failed`],
+    /// [`Refusal::UnknownBotLevel`]). The bounds are [`ANSWERS_PER_SEAT_MAX`] and, for a player
+    /// who has left, [`ANSWERS_AFTER_LEAVING`] and [`DEPARTED_MAX`].
+    ///
+    /// [`ANSWERS_PER_SEAT_MAX`]: crate::ANSWERS_PER_SEAT_MAX
+    /// [`ANSWERS_AFTER_LEAVING`]: crate::ANSWERS_AFTER_LEAVING
+    /// [`DEPARTED_MAX`]: crate::DEPARTED_MAX
+    pub fn remember(
+        &mut self,
+        now: Time,
+        player: PlayerId,
+        id: u64,
+        fingerprint: u64,
+        answer: Answer,
+    ) {
+        let now = now.max(self.head.clock);
+        let is_seated = self.head.snapshot.roster.seat(player).is_some();
+        self.answers.remember(now, player, is_seated, Answered { id, fingerprint, answer });
+    }
+
+    /// The highest id that is remembered of the player's seat; 0 before the first.
+    pub fn last_id(&self, player: PlayerId) -> u64 {
+        self.answers.last_id(player)
     }
 
     /// Read access, for anyone.

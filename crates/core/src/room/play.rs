@@ -13,6 +13,7 @@ impl<G: Game> Draft<'_, G> {
     pub(super) fn decide(&mut self, command: Command) -> Result<(), Refusal> {
         match command {
             Command::Join(join) => self.join(join),
+            Command::RenewToken { player, token } => self.renew_token(player, token),
             Command::SetReady(player, ready) => self.set_ready(player, ready),
             Command::SetSpectator(player, watch) => self.set_spectator(player, watch),
             Command::Chat(player, text) => self.chat(player, text),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Room;
+use crate::answers::Answers;
 use crate::commit::Head;
 use crate::{Charter, Game};
 
@@ -17,18 +18,23 @@ use crate::{Charter, Game};
 pub struct SavedRoom<G: Game> {
     charter: Charter<G>,
     head: Head<G>,
+    answers: Answers,
 }
 
 impl<G: Game> Room<G> {
     /// The room as it stands, commits that are not yet published included.
     pub fn save(&self) -> SavedRoom<G> {
-        SavedRoom { charter: Charter::clone(&self.charter), head: self.head.clone() }
+        SavedRoom {
+            charter: Charter::clone(&self.charter),
+            head: self.head.clone(),
+            answers: self.answers.clone(),
+        }
     }
 
     /// Goes on with a saved room, by the rules it was made with. Its bots are asked anew.
     pub fn restore(game: Arc<G>, saved: SavedRoom<G>) -> Self {
-        let SavedRoom { charter, head } = saved;
-        let mut room = Self::assemble(game, Arc::new(charter), head);
+        let SavedRoom { charter, head, answers } = saved;
+        let mut room = Self::assemble(game, Arc::new(charter), head, answers);
         room.bots.follow_roster(&room.game, &room.head.snapshot, room.head.clock);
         room
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use crate::{
-    Ctx, Game, GameError, Join, LeaveReason, Phase, PlayerId, Refusal, RoomEvent, Seat, SeatKind,
-    Time,
+    Ctx, Digest, Game, GameError, Join, LeaveReason, Phase, PlayerId, Refusal, RoomEvent, Seat,
+    SeatKind, Time,
 };
 
 impl<G: Game> Draft<'_, G> {
@@ -138,11 +138,22 @@ impl<G: Game> Draft<'_, G> {
         Ok(())
     }
 
+    pub(super) fn renew_token(&mut self, player: PlayerId, token: Digest) -> Result<(), Refusal> {
+        let old = self.seat(player)?.token.ok_or(Refusal::NoSuchPlayer)?;
+        // A token that still holds the seat has not departed.
+        if old != token {
+            self.departed.push(old);
+            self.roster_mut().change(player, |seat| seat.token = Some(token));
+        }
+        Ok(())
+    }
+
     pub(super) fn leave(&mut self, player: PlayerId, reason: LeaveReason) -> Result<(), Refusal> {
         let seat = self.seat(player)?;
         // One who has forfeited has left the game already.
         let plays = !seat.spectator && !seat.forfeited;
         self.departed.extend(seat.token);
+        self.left.push(player);
         self.roster_mut().remove(player);
         self.tell(RoomEvent::Left(player, reason));
         if plays {

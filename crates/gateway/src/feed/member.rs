@@ -11,6 +11,8 @@ use crate::encode::Link;
 pub(crate) struct Member {
     pub(crate) hold: Hold,
     pub(crate) viewer: Viewer,
+    /// The number of the try by which it came, if it gave one.
+    pub(crate) attempt: Option<u64>,
     pub(crate) link: Link,
 }
 

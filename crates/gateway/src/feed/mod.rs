@@ -5,6 +5,7 @@
 //! *delivers* what was staged, which cannot. A message is encoded once for each codec in use
 //! and each audience, whoever receives it.
 
+mod history;
 mod member;
 mod stage;
 
@@ -12,12 +13,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parlor_core::{Game, PlayerId, Roster, ViewKey, Viewer};
-use parlor_protocol::CloseCode;
+use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
 
+use history::History;
+pub use history::HistoryLimits;
 pub(crate) use member::{Member, Members};
-use stage::{Staged, To, Views};
+use stage::{Staged, StagedState, To, Views};
 
 /// The sending side of a room.
 pub(crate) struct Feed {
@@ -28,14 +31,38 @@ pub(crate) struct Feed {
     /// Sockets ever attached, to tell a stale one from its successor.
     generations: u64,
     members: Arc<Members>,
+    /// The seats of humans, attached or away, by rising player id.
+    desks: Vec<Desk>,
+    history: History,
+    /// The number of the last state that anyone may have seen change.
+    state_seq: u64,
+    /// The version of the last state.
+    version: u64,
     /// The present state as each group of viewers sees it, in each codec in use: whoever is attached
     /// has it, and a state that looks the same is not sent again. Where a group or a codec is
     /// missing, nobody there has been sent the present state.
     views: Views,
     /// The messages of the commit that is about to be published. Empty in between.
     staged: Vec<Staged>,
-    /// What `views` will be, if that commit has a new state.
-    staged_views: Option<Views>,
+    /// The new state of that commit, if it has one.
+    staged_state: Option<StagedState>,
+}
+
+/// What a feed knows of a human's seat, whether a socket is attached or not.
+struct Desk {
+    player: PlayerId,
+    /// The number before the first that was sent to it.
+    since: u64,
+    /// The codec of its last socket.
+    codec: Codec,
+}
+
+/// What a player missed while it was away.
+pub(crate) struct Missed {
+    /// Events by rising number, addressed to the player.
+    pub(crate) events: Vec<(u64, Arc<[u8]>)>,
+    /// The number of the newest state, if that was missed.
+    pub(crate) state_seq: Option<u64>,
 }
 
 /// A socket's hold on a seat.
@@ -47,15 +74,19 @@ pub(crate) struct Hold {
 }
 
 impl Feed {
-    pub(crate) fn new(epoch: String) -> Self {
+    pub(crate) fn new(epoch: String, limits: HistoryLimits) -> Self {
         Self {
             epoch,
             seq: 0,
             generations: 0,
             members: Arc::default(),
+            desks: Vec::new(),
+            history: History::new(limits),
+            state_seq: 0,
+            version: 0,
             views: Views::default(),
             staged: Vec::new(),
-            staged_views: None,
+            staged_state: None,
         }
     }
 
@@ -74,19 +105,52 @@ impl Feed {
         self.members.find(hold.player).is_some_and(|member| member.hold == hold)
     }
 
-    /// Whether any socket holds the seat.
-    pub(crate) fn is_attached(&self, player: PlayerId) -> bool {
-        self.members.find(player).is_some()
+    /// The socket that holds the seat.
+    pub(crate) fn holder(&self, player: PlayerId) -> Option<&Member> {
+        self.members.find(player)
+    }
+
+    /// What `player` missed since number `seq` of the history `epoch`. `None` when that cannot be told
+    /// in full: then it needs the whole room.
+    pub(crate) fn missed(
+        &self,
+        epoch: &str,
+        seq: u64,
+        player: PlayerId,
+        viewer: Viewer,
+        codec: Codec,
+    ) -> Option<Missed> {
+        let since = self.desks[self.desk(player).ok()?].since;
+        if epoch != self.epoch || seq > self.seq || seq < since {
+            return None;
+        }
+        let events = self.history.after(seq, player, viewer, codec)?;
+        let state_seq = Some(self.state_seq).filter(|state_seq| seq < *state_seq);
+        Some(Missed { events, state_seq })
     }
 
     /// Gives the seat to a socket. One that had it is closed as taken over.
-    pub(crate) fn attach(&mut self, player: PlayerId, viewer: Viewer, link: Link) -> Hold {
+    ///
+    /// `attempt` is the number of the try by which it came.
+    pub(crate) fn attach(
+        &mut self,
+        player: PlayerId,
+        viewer: Viewer,
+        attempt: Option<u64>,
+        link: Link,
+    ) -> Hold {
         if let Some(former) = self.detach(player) {
             former.close(CloseCode::TakenOver, "another connection took this session over");
         }
         self.generations += 1;
         let hold = Hold { player, generation: self.generations };
-        Arc::make_mut(&mut self.members).add(Member { hold, viewer, link });
+        match self.desk(player) {
+            Ok(place) => self.desks[place].codec = link.codec,
+            Err(place) => {
+                self.desks.insert(place, Desk { player, since: self.seq, codec: link.codec });
+            }
+        }
+        Arc::make_mut(&mut self.members).add(Member { hold, viewer, attempt, link });
         hold
     }
 
@@ -108,8 +172,9 @@ impl Feed {
         }
     }
 
-    /// Takes over from the roster who plays and who watches.
+    /// Takes over from the roster who has a seat, who plays and who watches.
     pub(crate) fn follow_roster(&mut self, roster: &Roster) {
+        self.desks.retain(|desk| roster.seat(desk.player).is_some());
         if !self.has_new_role(roster) {
             return;
         }
@@ -135,11 +200,11 @@ impl Feed {
         let members = Arc::clone(&self.members);
         let mut staged = std::mem::take(&mut self.staged);
         // Asked once for each member, not for each member and view.
-        let keys: Vec<Option<ViewKey>> = match self.staged_views {
+        let keys: Vec<Option<ViewKey>> = match self.staged_state {
             Some(_) => members.iter().map(|member| key_of(game, member.viewer)).collect(),
             None => Vec::new(),
         };
-        for message in &staged {
+        for message in staged.drain(..) {
             for (place, member) in members.iter().enumerate() {
                 if !message.to.includes(member, keys.get(place).copied().flatten()) {
                     continue;
@@ -150,24 +215,39 @@ impl Feed {
             }
             self.follow(message);
         }
-        staged.clear();
         self.staged = staged;
-        if let Some(views) = self.staged_views.take() {
+        if let Some(StagedState { views, seq, version }) = self.staged_state.take() {
             self.views = views;
+            self.version = version;
+            if let Some(seq) = seq {
+                self.seq = seq;
+                self.state_seq = seq;
+            }
         }
     }
 
     /// What a delivered message changes here.
-    fn follow(&mut self, message: &Staged) {
+    fn follow(&mut self, message: Staged) {
         self.seq = message.seq;
         match message.to {
-            To::Everyone | To::Audience(_) | To::View(_) => {}
+            To::View(_) => return,
+            To::Everyone | To::Audience(_) => {}
             To::Kicked(player) => {
                 if let Some(member) = self.detach(player) {
                     member.close(CloseCode::Kicked, "kicked");
                 }
             }
         }
+        self.history.push(message);
+    }
+
+    /// Whether a human's seat is without a socket.
+    fn is_anyone_away(&self) -> bool {
+        self.desks.len() > self.members.len()
+    }
+
+    fn desk(&self, player: PlayerId) -> Result<usize, usize> {
+        self.desks.binary_search_by_key(&player, |desk| desk.player)
     }
 }
 

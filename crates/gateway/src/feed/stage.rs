@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use memchr::memmem;
-use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey};
+use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey, Viewer};
 use parlor_protocol as wire;
 use parlor_protocol::{Codec, EventType, RoomCode, RoomInfo};
 use serde::Serialize;
@@ -40,6 +40,14 @@ impl Views {
     }
 }
 
+/// A state being staged, beside its messages.
+pub(super) struct StagedState {
+    pub(super) views: Views,
+    /// The number it takes, if anyone sees a difference.
+    pub(super) seq: Option<u64>,
+    pub(super) version: u64,
+}
+
 /// Who gets a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum To {
@@ -57,9 +65,19 @@ impl To {
     /// Whether `member`, who shares the view `key`, is among them.
     pub(super) fn includes(self, member: &Member, key: Option<ViewKey>) -> bool {
         match self {
-            Self::Everyone | Self::Kicked(_) => true,
-            Self::Audience(audience) => audience.includes(member.hold.player, member.viewer),
             Self::View(of) => key == Some(of),
+            Self::Everyone | Self::Kicked(_) | Self::Audience(_) => {
+                self.is_heard_by(member.hold.player, member.viewer)
+            }
+        }
+    }
+
+    /// Whether it is an event that `player` hears. A state is no event.
+    pub(super) fn is_heard_by(self, player: PlayerId, viewer: Viewer) -> bool {
+        match self {
+            Self::Everyone | Self::Kicked(_) => true,
+            Self::Audience(audience) => audience.includes(player, viewer),
+            Self::View(_) => false,
         }
     }
 }
@@ -67,6 +85,12 @@ impl To {
 impl Staged {
     pub(super) fn payload(&self, codec: Codec) -> Option<&Arc<[u8]>> {
         self.payloads[codec as usize].as_ref()
+    }
+
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let payloads = self.payloads.iter().flatten().map(|payload| payload.len());
+        payloads.sum::<usize>() + size_of::<Self>()
     }
 
     pub(super) fn class(&self) -> Class {
@@ -91,8 +115,9 @@ impl Feed {
     ) -> Result<(), Unencodable> {
         // What a breakdown may have left behind belongs to a change that never was.
         self.unstage();
+        // Those who are away count: what they miss is kept for them.
         let codecs = Codec::ALL.map(|codec| {
-            joining == Some(codec) || self.members.iter().any(|member| member.link.codec == codec)
+            joining == Some(codec) || self.desks.iter().any(|desk| desk.codec == codec)
         });
         let mut stage = Stage { feed: self, codecs, seq: 0 };
         stage.seq = stage.feed.seq;
@@ -106,7 +131,7 @@ impl Feed {
     /// Takes back what was staged: its commit will not be published.
     pub(crate) fn unstage(&mut self) {
         self.staged.clear();
-        self.staged_views = None;
+        self.staged_state = None;
     }
 }
 
@@ -133,7 +158,7 @@ impl Stage<'_> {
         for (audience, event) in &commit.game_events {
             self.event(To::Audience(*audience), EventType::GameEvent, event)?;
         }
-        if !commit.views.is_empty() {
+        if commit.whole_state || commit.snapshot().version != self.feed.version {
             self.state(commit)?;
         }
         Ok(())
@@ -230,7 +255,12 @@ impl Stage<'_> {
                 self.seq = seq;
             }
         }
-        self.feed.staged_views = Some(views);
+        // Those who are away cannot be compared with: they may see a difference.
+        if self.seq < seq && self.feed.is_anyone_away() {
+            self.seq = seq;
+        }
+        let seq = (self.seq == seq).then_some(seq);
+        self.feed.staged_state = Some(StagedState { views, seq, version });
         Ok(())
     }
 

@@ -17,7 +17,7 @@ pub(super) fn set_host(connection: &mut Connection, to: Answering, now: Time, da
 
 pub(super) fn update_room(connection: &mut Connection, to: Answering, now: Time, data: UpdateRoom) {
     let Some(room) = connection.seat.as_ref().map(|seat| seat.room.code()) else {
-        connection.link.refuse(to, &crate::room::not_in_room());
+        connection.refuse_unattached(to, now);
         return;
     };
     connection.command(to, now, |by| from_wire::update_room(room, by, data));

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use parlor_core::Settings;
+use parlor_core::{Digest, Settings};
 use parlor_protocol::{
-    CreateRoom, ErrorCode, ErrorDetail, JoinRoom, Object, QuickMatch, Reconnect, RoomCode,
+    CreateRoom, ErrorCode, ErrorDetail, JoinRoom, Object, QuickMatch, Reconnect, RoomCode, Secret,
 };
 
 use super::lobby::unknown_game;
 use crate::connection::{Attached, Connection};
 use crate::encode::Answering;
 use crate::feed::Hold;
-use crate::room::{AnyGame, AnyRoom, NewRoom, Newcomer};
+use crate::joining_keys::KeyedSeat;
+use crate::room::{AnyGame, AnyRoom, NewRoom, Newcomer, Returning};
 use crate::shared::Shared;
 use crate::{from_wire, secrets, to_wire};
 
@@ -21,6 +22,18 @@ pub(crate) enum Slow {
     JoinRoom(Answering, JoinRoom),
     QuickMatch(Answering, QuickMatch),
     Reconnect(Answering, Reconnect),
+}
+
+impl Slow {
+    /// What makes it safe to ask once more.
+    fn key(&self) -> Option<&Secret> {
+        match self {
+            Self::CreateRoom(_, data) => data.key.as_ref(),
+            Self::JoinRoom(_, data) => data.key.as_ref(),
+            Self::QuickMatch(_, data) => data.key.as_ref(),
+            Self::Reconnect(..) => None,
+        }
+    }
 }
 
 /// Does what a request asks for, and answers it.
@@ -38,17 +51,75 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         connection.link.refuse(to, &already_in_room());
         return;
     }
-    let outcome = match slow {
-        Slow::CreateRoom(to, data) => create_room(connection, to, *data).await,
-        Slow::JoinRoom(to, data) => join_room(connection, to, data).await,
-        Slow::QuickMatch(to, data) => quick_match(connection, to, data).await,
-        Slow::Reconnect(to, data) => reconnect(connection, to, data).await,
+    let outcome = match slow.key().map(secrets::token_digest) {
+        Some(key) => handle_once(connection, to, slow, key).await,
+        None => get_seat(connection, to, slow).await,
     };
     match outcome {
         // The room has answered, in its place among the events.
         Ok(seat) => connection.seat = Some(seat),
         Err(error) => connection.link.refuse(to, &error),
     }
+}
+
+async fn get_seat(
+    connection: &Connection,
+    to: Answering,
+    slow: Slow,
+) -> Result<Attached, ErrorDetail> {
+    match slow {
+        Slow::CreateRoom(_, data) => create_room(connection, to, *data).await,
+        Slow::JoinRoom(_, data) => join_room(connection, to, data).await,
+        Slow::QuickMatch(_, data) => quick_match(connection, to, data).await,
+        Slow::Reconnect(_, data) => reconnect(connection, to, data).await,
+    }
+}
+
+/// Gets a seat by a request that may come again with the same key: then it gets the same seat.
+async fn handle_once(
+    connection: &Connection,
+    to: Answering,
+    slow: Slow,
+    key: Digest,
+) -> Result<Attached, ErrorDetail> {
+    let shared = connection.shared();
+    let Some(_claim) = shared.keys.claim(key) else {
+        let message = "the same request is being handled; try again in a moment";
+        return Err(ErrorDetail::new(ErrorCode::ROOM_UNAVAILABLE, message));
+    };
+    if let Some(former) = shared.keys.find(&key, shared.clock.now()) {
+        if former.fingerprint != to.fingerprint {
+            let error = ErrorDetail::new(ErrorCode::BAD_REQUEST, "this key had another request");
+            return Err(error.with_detail("reason", "key_reused"));
+        }
+        if let Some(seat) = seat_once_more(connection, to, former).await? {
+            return Ok(seat);
+        }
+    }
+    let seat = get_seat(connection, to, slow).await?;
+    let (room, player) = (seat.room.code(), seat.hold.player);
+    let keyed = KeyedSeat { fingerprint: to.fingerprint, room, player };
+    shared.keys.insert(key, keyed, shared.clock.now());
+    Ok(seat)
+}
+
+/// The seat that a joining request has got before, unless it is gone.
+async fn seat_once_more(
+    connection: &Connection,
+    to: Answering,
+    former: KeyedSeat,
+) -> Result<Option<Attached>, ErrorDetail> {
+    let shared = connection.shared();
+    let Some(room) = shared.rooms.get(former.room) else { return Ok(None) };
+    let token = secrets::new_token();
+    let digest = secrets::token_digest(&token);
+    save_session(shared, digest, former.room).await?;
+    let now = shared.clock.now();
+    let outcome = room.join_once_more(now, former.player, token, to, &connection.link);
+    if !matches!(outcome, Ok(Some(_))) {
+        shared.sessions.forget(digest);
+    }
+    Ok(outcome?.map(|hold| Attached { room, hold }))
 }
 
 async fn create_room(
@@ -64,7 +135,7 @@ async fn create_room(
         password,
         max_players,
         metadata,
-        key: _, // What it promises comes with remembered responses.
+        key: _, // See `handle_once`.
     } = data;
     let game = find_game(connection, &game_type)?;
     let options = game.read_options(options)?;
@@ -138,8 +209,8 @@ async fn reconnect(
     to: Answering,
     data: Reconnect,
 ) -> Result<Attached, ErrorDetail> {
-    // `epoch`, `last_seq` and `attempt` matter once missed events can be replayed.
-    let token = secrets::token_digest(&data.session_token);
+    let Reconnect { session_token, epoch, last_seq, attempt } = data;
+    let token = secrets::token_digest(&session_token);
     let shared = connection.shared();
     let invalid = || ErrorDetail::new(ErrorCode::SESSION_INVALID, "this session does not exist");
 
@@ -148,7 +219,8 @@ async fn reconnect(
     let Some(room) = shared.rooms.get(code) else {
         return Err(ErrorDetail::new(ErrorCode::ROOM_CLOSED, "the room has closed"));
     };
-    let hold = room.reconnect(shared.clock.now(), &token, to, &connection.link)?;
+    let returning = Returning { token, seen: epoch.zip(last_seq), attempt };
+    let hold = room.reconnect(shared.clock.now(), &returning, to, &connection.link)?;
     let Some(hold) = hold else { return Err(invalid()) };
     // Nothing may be waited for from here on: dropped now, nobody would let go of the seat.
     shared.sessions.prolong(token, code);
@@ -212,11 +284,7 @@ async fn seat(
     Ok(Attached { room, hold })
 }
 
-async fn save_session(
-    shared: &Shared,
-    token: parlor_core::Digest,
-    room: RoomCode,
-) -> Result<(), ErrorDetail> {
+async fn save_session(shared: &Shared, token: Digest, room: RoomCode) -> Result<(), ErrorDetail> {
     shared.sessions.save(token, room).await.map_err(|error| to_wire::store_error(&error))
 }
 

@@ -68,7 +68,7 @@ impl Connection {
         command: impl FnOnce(parlor_core::PlayerId) -> parlor_core::Command,
     ) {
         let Some(player) = self.seat.as_ref().map(|seat| seat.hold.player) else {
-            self.link.refuse(to, &crate::room::not_in_room());
+            self.refuse_unattached(to, now);
             return;
         };
         self.ask_room(crate::room::SeatRequest::Command(command(player)), to, now);

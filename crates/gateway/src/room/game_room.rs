@@ -5,13 +5,14 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
-    BotTurn, CloseReason, Command, Commit, Digest, Effort, Game, Refusal, Room, RoomView, Time,
+    Answer, BotTurn, CloseReason, Command, Commit, Effort, Game, PlayerId, Recall, Refusal, Room,
+    RoomView, Time,
 };
 use parlor_protocol::{
-    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestType, RoomCode, StateSnapshot,
+    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestType, RoomCode, Secret, StateSnapshot,
 };
 
-use super::{AfterRequest, AnyRoom, Newcomer, SeatRequest};
+use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
 use crate::encode::{Answering, Link};
 use crate::feed::{Feed, Hold};
 use crate::shared::Shared;
@@ -60,14 +61,39 @@ impl<G: Game> AnyRoom for GameRoom<G> {
     fn reconnect(
         &self,
         now: Time,
-        token: &Digest,
+        returning: &Returning,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail> {
         let mut inner = self.lock(now);
-        let outcome = self.seat_again(&mut inner, now, token, to, link);
+        let outcome = self.seat_again(&mut inner, now, returning, to, link);
+        self.unlock(inner, now);
+        outcome
+    }
+
+    fn join_once_more(
+        &self,
+        now: Time,
+        player: PlayerId,
+        token: Secret,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Option<Hold>, ErrorDetail> {
+        let mut inner = self.lock(now);
+        let outcome = self.seat_once_more(&mut inner, now, player, token, to, link);
         self.unlock(inner, now);
         outcome.map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))
+    }
+
+    fn answer_again(&self, now: Time, player: PlayerId, to: Answering, link: &Link) -> bool {
+        let Some(id) = to.id else { return false };
+        match self.inner.lock().room.recall(now, player, id.get(), to.fingerprint) {
+            Recall::Known(answer) => {
+                self.answer(to, link, answer);
+                true
+            }
+            Recall::New | Recall::Reused | Recall::Stale => false,
+        }
     }
 
     fn disconnect(&self, now: Time, hold: Hold) {
@@ -134,13 +160,13 @@ impl<G: Game> GameRoom<G> {
             number,
             options,
             view: room.view(),
-            shared,
             me: Weak::clone(me),
             inner: Mutex::new(Inner {
                 room,
-                feed: Feed::new(secrets::new_name()),
+                feed: Feed::new(secrets::new_name(), shared.config.history),
                 scheduled: None,
             }),
+            shared,
         })
     }
 
@@ -193,6 +219,32 @@ impl<G: Game> GameRoom<G> {
             return AfterRequest::Unattached;
         }
 
+        // One that comes again is answered again, and not decided again.
+        let recalled = match to.id {
+            Some(id) => inner.room.recall(now, hold.player, id.get(), to.fingerprint),
+            None => Recall::New,
+        };
+        match recalled {
+            Recall::New => {}
+            Recall::Known(answer) => {
+                self.answer(to, link, answer);
+                self.unlock(inner, now);
+                return AfterRequest::Attached;
+            }
+            Recall::Reused => {
+                self.unlock(inner, now);
+                let error = ErrorDetail::new(ErrorCode::BAD_REQUEST, "this id had another request");
+                link.refuse(to, &error.with_detail("reason", "id_reused"));
+                return AfterRequest::Attached;
+            }
+            Recall::Stale => {
+                self.unlock(inner, now);
+                let message = "this id is too old to tell whether it was handled";
+                link.refuse(to, &ErrorDetail::new(ErrorCode::STALE_REQUEST, message));
+                return AfterRequest::Attached;
+            }
+        }
+
         let leaves = to.kind == RequestType::LeaveRoom;
         let outcome = decide(&mut inner.room).and_then(|commit| {
             self.publish(&mut inner, commit, |feed| {
@@ -201,18 +253,31 @@ impl<G: Game> GameRoom<G> {
                 }
             })
         });
-        match outcome {
-            Ok(Some(bot)) => {
-                let data = AddedBot { seq: inner.feed.seq(), player_id: to_wire::player_id(bot) };
-                link.answer(to, &data).expect("numbers can be encoded");
-            }
-            Ok(None) => link.answer_seq(to, inner.feed.seq()),
-            Err(refusal) => link.refuse(to, &to_wire::refusal(&refusal, G::GAME_TYPE)),
+        let answer = Answer { seq: inner.feed.seq(), outcome: outcome.map_err(Box::new) };
+        if let Some(id) = to.id
+            && is_remembered(&answer)
+        {
+            let (id, answer) = (id.get(), answer.clone());
+            inner.room.remember(now, hold.player, id, to.fingerprint, answer);
         }
+        self.answer(to, link, answer);
         let after =
             if inner.feed.holds(hold) { AfterRequest::Attached } else { AfterRequest::Unattached };
         self.unlock(inner, now);
         after
+    }
+
+    /// Answers a request that the room has decided.
+    fn answer(&self, to: Answering, link: &Link, answer: Answer) {
+        let Answer { seq, outcome } = answer;
+        match outcome {
+            Ok(None) => link.answer_seq(to, seq),
+            Ok(Some(bot)) => {
+                let data = AddedBot { seq, player_id: to_wire::player_id(bot) };
+                link.answer(to, &data).expect("numbers can be encoded");
+            }
+            Err(refusal) => link.refuse(to, &to_wire::refusal(&refusal, G::GAME_TYPE)),
+        }
     }
 
     fn state(&self, now: Time, hold: Hold, to: Answering, link: &Link) -> AfterRequest {
@@ -314,6 +379,15 @@ impl<G: Game> GameRoom<G> {
         let room: Weak<dyn AnyRoom> = self.me.clone();
         self.shared.driver.schedule(room, self.number, inner.scheduled, at);
         inner.scheduled = Some(at);
+    }
+}
+
+/// Whether an answer is the last word. A breakdown may not happen again, and what has the wrong
+/// shape was never decided.
+fn is_remembered(answer: &Answer) -> bool {
+    match &answer.outcome {
+        Ok(_) => true,
+        Err(refusal) => !matches!(**refusal, Refusal::Failed(_) | Refusal::UnknownBotLevel { .. }),
     }
 }
 

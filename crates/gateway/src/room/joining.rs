@@ -1,19 +1,26 @@
 //! Sitting down and coming back: where a socket gets hold of a seat.
+//!
+//! Whatever brings it there, a socket is attached between its greeting, which is the response and
+//! what it missed, and the first event of the change that it causes.
 
 use std::sync::Arc;
 
 use parlor_core::{
-    Command, Commit, Digest, Failure, Fault, Game, Join, PlayerId, Refusal, Seat, Snapshot, Time,
-    Viewer,
+    Command, Commit, Failure, Fault, Game, Join, PlayerId, Refusal, Seat, Snapshot, Time, Viewer,
 };
-use parlor_protocol::{Joined, Resumed, Secret};
+use parlor_protocol::{
+    ErrorCode, ErrorDetail, EventType, Joined, Replayed, Resumed, RoomState, Secret,
+};
 
-use super::Newcomer;
 use super::game_room::{GameRoom, Inner};
-use crate::encode::{Answering, Link, Unencodable, encode_answer};
-use crate::feed::Hold;
+use super::{Newcomer, Returning};
+use crate::encode::{Answering, Link, Unencodable, encode_answer, encode_event};
+use crate::feed::{Hold, Missed};
 use crate::outbox::Class;
 use crate::{secrets, to_wire};
+
+/// What a socket is sent before anything else of a room.
+type Greeting = Vec<(Arc<[u8]>, Class)>;
 
 impl<G: Game> GameRoom<G> {
     pub(super) fn seat_newcomer(
@@ -31,51 +38,115 @@ impl<G: Game> GameRoom<G> {
             .room
             .apply(now, Command::Join(Join { name, token: digest, spectator, password }))?;
         let player = commit.seated.expect("a join gives a seat");
-        let answer = |joined: Joined<G::View>| encode_answer(link.codec, to, &joined);
-        let hold = self.seat(inner, commit, player, Some(token), link, answer)?;
+        let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
+            let joined = self.picture(inner, snapshot, player, Some(token))?;
+            encode_greeting(encode_answer(link.codec, to, &joined))
+        })?;
         self.shared.sessions.seated(digest, self.code);
         Ok(hold)
     }
 
-    /// Gives the seat of `token` to another socket: after a loss, or from one that is still there.
+    /// Gives the seat of a newcomer that asks for it once more to its new socket, with a new token.
+    /// `None` when the seat is gone.
+    pub(super) fn seat_once_more(
+        &self,
+        inner: &mut Inner<G>,
+        now: Time,
+        player: PlayerId,
+        token: Secret,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Option<Hold>, Refusal> {
+        if inner.room.head().roster.seat(player).is_none() {
+            return Ok(None);
+        }
+        let digest = secrets::token_digest(&token);
+        let commit = inner.room.apply(now, Command::RenewToken { player, token: digest })?;
+        self.publish(inner, commit, |_| {})?;
+        self.shared.sessions.seated(digest, self.code);
+        let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
+            let joined = self.picture(inner, snapshot, player, Some(token))?;
+            encode_greeting(encode_answer(link.codec, to, &joined))
+        })?;
+        Ok(Some(hold))
+    }
+
+    /// Gives the seat of a token to another socket: after a loss, or from one that is still there.
+    /// `None` when the token holds no seat.
     pub(super) fn seat_again(
         &self,
         inner: &mut Inner<G>,
         now: Time,
-        token: &Digest,
+        returning: &Returning,
         to: Answering,
         link: &Link,
-    ) -> Result<Option<Hold>, Refusal> {
-        let Some(player) = inner.room.seat_by_token(token).map(Seat::id) else { return Ok(None) };
-
-        let answer = |joined| encode_answer(link.codec, to, &Resumed::Snapshot(Box::new(joined)));
-        if inner.feed.is_attached(player) {
-            // A takeover changes the room in nothing.
-            let snapshot = Arc::clone(inner.room.head());
-            let response = self.answer(inner, &snapshot, player, None, answer)?;
-            link.push(response, Class::Reliable);
-            return Ok(Some(inner.feed.attach(player, viewer_of(&snapshot, player), link.clone())));
+    ) -> Result<Option<Hold>, ErrorDetail> {
+        let Some(player) = inner.room.seat_by_token(&returning.token).map(Seat::id) else {
+            return Ok(None);
+        };
+        let held_by = inner.feed.holder(player).and_then(|holder| holder.attempt);
+        if returning.attempt.zip(held_by).is_some_and(|(attempt, held_by)| attempt < held_by) {
+            let message = "a later attempt has taken this session";
+            return Err(ErrorDetail::new(ErrorCode::STALE_REQUEST, message));
         }
-        let commit = inner.room.apply(now, Command::Reconnect(player))?;
-        self.seat(inner, commit, player, None, link, answer).map(Some)
+
+        let refused = |refusal| to_wire::refusal(&refusal, G::GAME_TYPE);
+        let replay = self.replay(inner, player, returning, to, link).map_err(refused)?;
+        self.come_back(
+            inner,
+            now,
+            player,
+            returning.attempt,
+            link,
+            |inner, snapshot| match replay {
+                Some(greeting) => Ok(greeting),
+                None => {
+                    let joined = self.picture(inner, snapshot, player, None)?;
+                    let resumed = Resumed::Snapshot(Box::new(joined));
+                    encode_greeting(encode_answer(link.codec, to, &resumed))
+                }
+            },
+        )
+        .map(Some)
+        .map_err(refused)
     }
 
-    /// Shows a commit that brings `player`, and attaches its socket in between: after the response
-    /// and before the first event.
+    /// Attaches a socket to a seat that is there. From another socket it takes the seat over, which
+    /// changes the room in nothing.
+    fn come_back(
+        &self,
+        inner: &mut Inner<G>,
+        now: Time,
+        player: PlayerId,
+        attempt: Option<u64>,
+        link: &Link,
+        greet: impl FnOnce(&Inner<G>, &Snapshot<G>) -> Result<Greeting, Refusal>,
+    ) -> Result<Hold, Refusal> {
+        if inner.feed.holder(player).is_some() {
+            let snapshot = Arc::clone(inner.room.head());
+            send(link, greet(inner, &snapshot)?);
+            let viewer = viewer_of(&snapshot, player);
+            return Ok(inner.feed.attach(player, viewer, attempt, link.clone()));
+        }
+        let commit = inner.room.apply(now, Command::Reconnect(player))?;
+        self.seat(inner, commit, player, attempt, link, greet)
+    }
+
+    /// Shows a commit that brings `player`, and attaches its socket in between.
     fn seat(
         &self,
         inner: &mut Inner<G>,
         commit: Commit<G>,
         player: PlayerId,
-        token: Option<Secret>,
+        attempt: Option<u64>,
         link: &Link,
-        answer: impl FnOnce(Joined<G::View>) -> Result<Arc<[u8]>, Unencodable>,
+        greet: impl FnOnce(&Inner<G>, &Snapshot<G>) -> Result<Greeting, Refusal>,
     ) -> Result<Hold, Refusal> {
         let commit = self.stage(inner, commit, Some(link.codec))?;
-        // The picture is made before anything is shown: a view that breaks down refuses the join.
+        // The greeting is made before anything is shown: a view that breaks down refuses the join.
         let snapshot = Arc::clone(commit.snapshot());
-        let response = match self.answer(inner, &snapshot, player, token, answer) {
-            Ok(response) => response,
+        let greeting = match greet(inner, &snapshot) {
+            Ok(greeting) => greeting,
             Err(refusal) => {
                 inner.feed.unstage();
                 inner.room.put_back(commit);
@@ -84,26 +155,62 @@ impl<G: Game> GameRoom<G> {
         };
         let mut hold = None;
         self.show(inner, commit, |feed| {
-            link.push(response, Class::Reliable);
-            hold = Some(feed.attach(player, viewer_of(&snapshot, player), link.clone()));
+            send(link, greeting);
+            hold = Some(feed.attach(player, viewer_of(&snapshot, player), attempt, link.clone()));
         });
         Ok(hold.expect("a commit that is shown attaches"))
     }
 
-    /// The response that brings `player` the whole room.
-    fn answer(
+    /// What brings a returning player up to the present: the response, every event it missed, and
+    /// of the states the newest, at its place. `None` when it needs the whole room.
+    fn replay(
         &self,
         inner: &Inner<G>,
-        snapshot: &Snapshot<G>,
         player: PlayerId,
-        token: Option<Secret>,
-        encode: impl FnOnce(Joined<G::View>) -> Result<Arc<[u8]>, Unencodable>,
-    ) -> Result<Arc<[u8]>, Refusal> {
-        let joined = self.picture(inner, snapshot, player, token)?;
-        encode(joined).map_err(|error| {
-            let fault = Fault::NotEncodable(error.to_string());
-            Refusal::Failed(Failure { callback: "view", fault })
-        })
+        returning: &Returning,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Option<Greeting>, Refusal> {
+        let Some((epoch, last_seq)) = &returning.seen else { return Ok(None) };
+        let snapshot = inner.room.head();
+        let viewer = viewer_of(snapshot, player);
+        let missed = inner.feed.missed(epoch, *last_seq, player, viewer, link.codec);
+        let Some(Missed { events, state_seq }) = missed else { return Ok(None) };
+        // A replay must not be what fills the outbox: there is more to come.
+        let limits = self.shared.config.outbox;
+        let bytes: usize = events.iter().map(|(_, event)| event.len()).sum();
+        if events.len() > limits.messages_max / 2 || bytes > limits.bytes_max / 2 {
+            return Ok(None);
+        }
+
+        let resumed: Resumed<G::View> = Resumed::Replayed(Replayed {
+            room_id: self.code,
+            game_type: G::GAME_TYPE.into(),
+            player_id: to_wire::player_id(player),
+            epoch: inner.feed.epoch.clone(),
+            seq: *last_seq,
+            last_id: inner.room.last_id(player),
+        });
+        let mut greeting = encode_greeting(encode_answer(link.codec, to, &resumed))?;
+        let mut state = match state_seq {
+            Some(seq) => {
+                let state = inner.room.look(snapshot, viewer).map_err(Refusal::Failed)?;
+                let phase = to_wire::phase(snapshot.phase);
+                let data = RoomState { version: snapshot.version, phase, state };
+                let encoded = encode_event(link.codec, EventType::RoomState, Some(seq), &data);
+                Some((seq, encoded.map_err(not_encodable)?))
+            }
+            None => None,
+        };
+        self.shared.traffic.replayed(events.len() + usize::from(state.is_some()));
+        for (seq, event) in events {
+            if let Some((_, state)) = state.take_if(|(state_seq, _)| *state_seq < seq) {
+                greeting.push((state, Class::State));
+            }
+            greeting.push((event, Class::Reliable));
+        }
+        greeting.extend(state.map(|(_, state)| (state, Class::State)));
+        Ok(Some(greeting))
     }
 
     /// The whole room as `player` sees it, at the number before what follows from its coming.
@@ -123,8 +230,7 @@ impl<G: Game> GameRoom<G> {
             session_token: token,
             epoch: inner.feed.epoch.clone(),
             seq: inner.feed.seq(),
-            // Requests are not remembered yet, so that any id is above.
-            last_id: 0,
+            last_id: inner.room.last_id(player),
             version: snapshot.version,
             phase: to_wire::phase(snapshot.phase),
             host: snapshot.roster.host().map(to_wire::player_id),
@@ -133,6 +239,21 @@ impl<G: Game> GameRoom<G> {
             chat: inner.room.chat().map(to_wire::chat_message).collect(),
         })
     }
+}
+
+fn send(link: &Link, greeting: Greeting) {
+    for (payload, class) in greeting {
+        link.push(payload, class);
+    }
+}
+
+fn encode_greeting(response: Result<Arc<[u8]>, Unencodable>) -> Result<Greeting, Refusal> {
+    Ok(vec![(response.map_err(not_encodable)?, Class::Reliable)])
+}
+
+fn not_encodable(error: Unencodable) -> Refusal {
+    let fault = Fault::NotEncodable(error.to_string());
+    Refusal::Failed(Failure { callback: "view", fault })
 }
 
 fn viewer_of<G: Game>(snapshot: &Snapshot<G>, player: PlayerId) -> Viewer {

@@ -11,7 +11,7 @@ mod publish;
 
 use std::sync::Arc;
 
-use parlor_core::{CloseReason, Command, Digest, Time};
+use parlor_core::{CloseReason, Command, Digest, PlayerId, Time};
 use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, Secret};
 
 use crate::encode::{Answering, Link};
@@ -37,15 +37,29 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
         link: &Link,
     ) -> Result<Hold, ErrorDetail>;
 
-    /// Gives the seat of this token to a socket. `None` when no seat has it. On refusal nothing is
+    /// Gives a seat that a newcomer has got already to its new socket, with a new token. `None` when
+    /// the seat is gone. On refusal nothing is pushed.
+    fn join_once_more(
+        &self,
+        now: Time,
+        player: PlayerId,
+        token: Secret,
+        to: Answering,
+        link: &Link,
+    ) -> Result<Option<Hold>, ErrorDetail>;
+
+    /// Gives the seat of a token to a socket. `None` when no seat has it. On refusal nothing is
     /// pushed.
     fn reconnect(
         &self,
         now: Time,
-        token: &Digest,
+        returning: &Returning,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail>;
+
+    /// Answers a request of one who has left as it was answered before; `false` when it was not.
+    fn answer_again(&self, now: Time, player: PlayerId, to: Answering, link: &Link) -> bool;
 
     /// The socket is lost.
     fn disconnect(&self, now: Time, hold: Hold);
@@ -73,6 +87,15 @@ pub(crate) struct Newcomer {
     pub(crate) token: Secret,
     pub(crate) spectator: bool,
     pub(crate) password: Option<Secret>,
+}
+
+/// Someone who has a seat.
+pub(crate) struct Returning {
+    pub(crate) token: Digest,
+    /// The history that it has followed, and up to which number.
+    pub(crate) seen: Option<(String, u64)>,
+    /// The number of the try by which it comes.
+    pub(crate) attempt: Option<u64>,
 }
 
 /// A request that a room handles for a seat.

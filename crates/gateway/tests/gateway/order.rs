@@ -4,7 +4,7 @@ use parlor_protocol::Codec;
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::support::{Client, gateway};
+use crate::support::{Client, gateway, next_id};
 
 fn types(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(|message| message["type"].as_str().unwrap()).collect()
@@ -17,7 +17,7 @@ fn numbers(messages: &[Value]) -> Vec<u64> {
 /// Sends a request and gives everything that came of it, in order.
 async fn all_of(client: &mut Client, kind: &str, data: Value) -> Vec<Value> {
     client.drain();
-    client.send(&json!({"type": kind, "id": 7_000, "data": data})).await;
+    client.send(&json!({"type": kind, "id": next_id(), "data": data})).await;
     client.drain()
 }
 
@@ -113,7 +113,7 @@ async fn every_response_of_the_room_bears_the_number_after_it_and_numbers_rise()
         ("set_ready", json!({"ready": true})),
     ] {
         let messages = all_of(&mut ada, kind, data).await;
-        let response = messages.iter().find(|message| message["id"] == 7_000).unwrap();
+        let response = messages.iter().find(|message| message["id"].is_u64()).unwrap();
         for seq in numbers(&messages) {
             assert!(seq > last, "{kind}: {messages:?}");
             last = seq;

@@ -96,8 +96,7 @@ async fn every_request_succeeds_and_answers_with_its_fields_in_both_codecs() {
         drop(ada);
         let mut ada = Client::connect(&gateway, second);
         let token = json!({
-            "sessionToken": joined["sessionToken"], "epoch": joined["epoch"], "lastSeq": 3,
-            "attempt": 1,
+            "sessionToken": joined["sessionToken"], "epoch": "another", "lastSeq": 3, "attempt": 1,
         });
         let back = ada.must("reconnect", token).await;
         assert_eq!(fields(&back).len(), JOINED.len(), "`resumed` in the place of the token");

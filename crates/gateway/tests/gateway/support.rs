@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -22,7 +22,6 @@ use crate::probe::Probe;
 pub(crate) struct Client {
     pub(crate) connection: Connection,
     codec: Codec,
-    next_id: u64,
     pub(crate) inbox: VecDeque<Value>,
     /// Every byte it was ever sent.
     pub(crate) bytes: Vec<u8>,
@@ -59,18 +58,18 @@ pub(crate) async fn settle() {
     }
 }
 
+/// An id above all others, whatever seat it is for: a session's ids rise over all of its sockets.
+pub(crate) fn next_id() -> u64 {
+    static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Client {
     /// Connects, and reads the greeting.
     pub(crate) fn connect(gateway: &Arc<Gateway>, codec: Codec) -> Self {
         let connection = gateway.connect(codec);
-        let mut client = Self {
-            connection,
-            codec,
-            next_id: 1,
-            inbox: VecDeque::new(),
-            bytes: Vec::new(),
-            closed: None,
-        };
+        let mut client =
+            Self { connection, codec, inbox: VecDeque::new(), bytes: Vec::new(), closed: None };
         assert_eq!(client.next_message()["type"], "welcome");
         client
     }
@@ -101,8 +100,7 @@ impl Client {
 
     /// Sends a request and gives its response. What came before stays in the inbox.
     pub(crate) async fn ask(&mut self, kind: &str, data: Value) -> Value {
-        let id = self.next_id;
-        self.next_id += 1;
+        let id = next_id();
         let request = json!({"type": kind, "id": id, "data": data});
         self.send(&request).await;
         self.receive();

@@ -42,6 +42,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => player().prop_map(Command::Disconnect),
         2 => player().prop_map(Command::Reconnect),
         1 => player().prop_map(Command::Leave),
+        1 => (player(), 0..5u8).prop_map(|(player, n)| {
+            Command::RenewToken { player, token: super::token(&format!("new {n}")) }
+        }),
         2 => (player(), any::<bool>()).prop_map(|(who, ready)| Command::SetReady(who, ready)),
         1 => (player(), any::<bool>()).prop_map(|(who, watch)| Command::SetSpectator(who, watch)),
         1 => (player(), 0..9u8).prop_map(|(who, n)| super::chat(who, &n.to_string())),

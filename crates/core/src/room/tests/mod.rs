@@ -4,6 +4,7 @@
 //! `probe`. How a room fares under real threads and every order of them is tried further in
 //! `parlor-models`.
 
+mod answers;
 mod bots;
 mod bounds;
 mod chairs;
@@ -18,6 +19,7 @@ mod probe;
 mod readers;
 mod refusals;
 mod seam;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
