@@ -109,12 +109,13 @@ impl Answers {
     /// Takes note that `player` has left: from now on its answers' days are numbered.
     pub(crate) fn depart(&mut self, now: Time, player: PlayerId) {
         if let Some(memory) = self.seats.remove(&player) {
+            self.forget_departed(now);
             self.keep_for_a_while(now, player, memory);
         }
     }
 
     fn memory_of_departed(&mut self, now: Time, player: PlayerId) -> &mut Memory {
-        self.departed.retain(|seat| seat.until > now);
+        self.forget_departed(now);
         let place = match self.departed.iter().position(|seat| seat.player == player) {
             Some(place) => place,
             None => {
@@ -126,8 +127,11 @@ impl Answers {
         &mut self.departed[place].memory
     }
 
-    fn keep_for_a_while(&mut self, now: Time, player: PlayerId, memory: Memory) {
+    fn forget_departed(&mut self, now: Time) {
         self.departed.retain(|seat| seat.until > now);
+    }
+
+    fn keep_for_a_while(&mut self, now: Time, player: PlayerId, memory: Memory) {
         if self.departed.len() == DEPARTED_MAX {
             self.departed.pop_front();
         }
@@ -150,7 +154,9 @@ impl Memory {
     fn remember(&mut self, answered: Answered) {
         let Err(mut place) = self.place(answered.id) else { return };
         if self.0.len() == ANSWERS_PER_SEAT_MAX {
-            place = place.max(1);
+            if place == 0 {
+                return;
+            }
             self.0.pop_front();
             place -= 1;
         }

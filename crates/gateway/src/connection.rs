@@ -34,12 +34,28 @@ pub struct Connection {
     pub(crate) link: Link,
     /// Unlike the name that the client is told, this is for the gateway's own maps.
     pub(crate) number: u64,
-    pub(crate) seat: Option<Attached>,
-    /// The seat that it had last.
-    left: Option<Attached>,
+    pub(crate) seat: Seat,
     /// Games whose rooms it wants to hear of.
     pub(crate) subscriptions: BTreeSet<&'static str>,
     requests: Bucket,
+    /// Made at the first offence: most connections have none.
+    offences: Option<Box<Offences>>,
+}
+
+/// The seat of a connection.
+#[derive(Default)]
+pub(crate) enum Seat {
+    /// It never had one.
+    #[default]
+    None,
+    /// It is attached to this one.
+    Held(Attached),
+    /// It had this one last.
+    Left(Attached),
+}
+
+#[derive(Default)]
+struct Offences {
     unreadable: Strikes,
     refused: Strikes,
 }
@@ -83,13 +99,11 @@ impl Connection {
         );
         Self {
             requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
-            unreadable: Strikes::default(),
-            refused: Strikes::default(),
+            offences: None,
             gateway,
             link,
             number,
-            seat: None,
-            left: None,
+            seat: Seat::None,
             subscriptions: BTreeSet::new(),
         }
     }
@@ -108,8 +122,8 @@ impl Connection {
     /// in a room.
     pub fn idle_max(&self) -> Option<Duration> {
         match self.seat {
-            Some(_) => None,
-            None => Some(self.shared().config.unattached_idle_max),
+            Seat::Held(_) => None,
+            Seat::None | Seat::Left(_) => Some(self.shared().config.unattached_idle_max),
         }
     }
 
@@ -188,7 +202,11 @@ impl Connection {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorDetail::rate_limited(wait);
             self.link.refuse_as(answered(to), envelope.id, &error);
-            if self.refused.strike(now, RATE_REFUSALS_MAX, STRIKES_WINDOW) {
+            if self.offences.get_or_insert_default().refused.strike(
+                now,
+                RATE_REFUSALS_MAX,
+                STRIKES_WINDOW,
+            ) {
                 let code = CloseCode::RateLimited.as_u16();
                 self.link.outbox.close(code, "too many requests");
             }
@@ -208,7 +226,11 @@ impl Connection {
 
     fn refuse_unreadable(&mut self, error: Unreadable, now: Time) {
         self.link.refuse_as(Answered::Unreadable, None, &error.into());
-        if self.unreadable.strike(now, UNREADABLE_MAX, STRIKES_WINDOW) {
+        if self.offences.get_or_insert_default().unreadable.strike(
+            now,
+            UNREADABLE_MAX,
+            STRIKES_WINDOW,
+        ) {
             let code = CloseCode::TooManyUnreadable.as_u16();
             self.link.outbox.close(code, "too many unreadable messages");
         }
@@ -216,22 +238,25 @@ impl Connection {
 
     /// Lets the room of this connection's seat handle a request.
     pub(crate) fn ask_room(&mut self, request: SeatRequest<'_>, to: Answering, now: Time) {
-        let Some(Attached { room, hold }) = &self.seat else {
+        let Seat::Held(Attached { room, hold }) = &self.seat else {
             self.refuse_unattached(to, now);
             return;
         };
         match room.handle(now, *hold, request, to, &self.link) {
             AfterRequest::Attached => {}
-            AfterRequest::Unattached => self.left = self.seat.take(),
+            AfterRequest::Unattached => self.seat.leave(),
         }
     }
 
     /// Answers what only someone with a seat may ask. One who has left and did not hear the answer
     /// gets it again.
     pub(crate) fn refuse_unattached(&self, to: Answering, now: Time) {
-        let is_known = self.left.as_ref().is_some_and(|Attached { room, hold }| {
-            room.answer_again(now, hold.player, to, &self.link)
-        });
+        let is_known = match &self.seat {
+            Seat::Left(Attached { room, hold }) => {
+                room.answer_again(now, hold.player, to, &self.link)
+            }
+            Seat::None | Seat::Held(_) => false,
+        };
         if !is_known {
             self.link.refuse(to, &not_in_room());
         }
@@ -239,6 +264,22 @@ impl Connection {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.gateway.shared
+    }
+}
+
+impl Seat {
+    /// The seat that the connection is attached to.
+    pub(crate) fn held(&self) -> Option<&Attached> {
+        match self {
+            Self::Held(seat) => Some(seat),
+            Self::None | Self::Left(_) => None,
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Self::Held(seat) = std::mem::take(self) {
+            *self = Self::Left(seat);
+        }
     }
 }
 
@@ -265,7 +306,7 @@ impl Drop for Connection {
         }
         self.link.outbox.abandon();
         shared.traffic.ended(self.link.outbox.totals(), self.link.outbox.close_code());
-        if let Some(Attached { room, hold }) = self.seat.take() {
+        if let Seat::Held(Attached { room, hold }) = std::mem::take(&mut self.seat) {
             room.disconnect(shared.clock.now(), hold);
         }
     }
@@ -276,7 +317,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("number", &self.number)
             .field("codec", &self.link.codec)
-            .field("is_attached", &self.seat.is_some())
+            .field("is_attached", &self.seat.held().is_some())
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use parlor_protocol::{
 };
 
 use super::lobby::unknown_game;
-use crate::connection::{Attached, Connection};
+use crate::connection::{Attached, Connection, Seat};
 use crate::encode::Answering;
 use crate::feed::Hold;
 use crate::joining_keys::KeyedSeat;
@@ -47,7 +47,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         | Slow::QuickMatch(to, _)
         | Slow::Reconnect(to, _) => *to,
     };
-    if connection.seat.is_some() {
+    if connection.seat.held().is_some() {
         connection.link.refuse(to, &already_in_room());
         return;
     }
@@ -57,7 +57,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
     };
     match outcome {
         // The room has answered, in its place among the events.
-        Ok(seat) => connection.seat = Some(seat),
+        Ok(seat) => connection.seat = Seat::Held(seat),
         Err(error) => connection.link.refuse(to, &error),
     }
 }

@@ -67,7 +67,7 @@ impl Connection {
         now: Time,
         command: impl FnOnce(parlor_core::PlayerId) -> parlor_core::Command,
     ) {
-        let Some(player) = self.seat.as_ref().map(|seat| seat.hold.player) else {
+        let Some(player) = self.seat.held().map(|seat| seat.hold.player) else {
             self.refuse_unattached(to, now);
             return;
         };

@@ -254,11 +254,8 @@ impl<G: Game> GameRoom<G> {
             })
         });
         let answer = Answer { seq: inner.feed.seq(), outcome: outcome.map_err(Box::new) };
-        if let Some(id) = to.id
-            && is_remembered(&answer)
-        {
-            let (id, answer) = (id.get(), answer.clone());
-            inner.room.remember(now, hold.player, id, to.fingerprint, answer);
+        if let Some(id) = to.id {
+            inner.room.remember(now, hold.player, id.get(), to.fingerprint, answer.clone());
         }
         self.answer(to, link, answer);
         let after =
@@ -379,15 +376,6 @@ impl<G: Game> GameRoom<G> {
         let room: Weak<dyn AnyRoom> = self.me.clone();
         self.shared.driver.schedule(room, self.number, inner.scheduled, at);
         inner.scheduled = Some(at);
-    }
-}
-
-/// Whether an answer is the last word. A breakdown may not happen again, and what has the wrong
-/// shape was never decided.
-fn is_remembered(answer: &Answer) -> bool {
-    match &answer.outcome {
-        Ok(_) => true,
-        Err(refusal) => !matches!(**refusal, Refusal::Failed(_) | Refusal::UnknownBotLevel { .. }),
     }
 }
 
