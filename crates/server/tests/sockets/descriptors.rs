@@ -1,16 +1,17 @@
-//! A server that runs out of file descriptors. Alone in its process, whose limit it lowers.
-
-mod support;
+//! A server that runs out of file descriptors: in a process of its own, whose limit it lowers.
 
 use std::{
+    env,
     io::{self, Write},
     net::{Ipv4Addr, TcpStream},
+    process::Command,
     sync::Mutex,
 };
 
 use parlor_server::{ServerConfig, Site, transport::Listening};
-use support::{Client, Echoes, soon, text};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Builder};
+
+use crate::support::{Client, Echoes, soon, text};
 
 /// What the server has logged.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -31,8 +32,27 @@ fn has_logged(words: &str) -> bool {
     String::from_utf8_lossy(&LOG.lock().unwrap()).contains(words)
 }
 
-#[tokio::test]
-async fn server_without_descriptors_says_so_and_goes_on_once_it_has_some() {
+/// Runs itself once more, with a mark by which it knows that it is alone.
+#[test]
+fn server_without_descriptors_says_so_and_goes_on_once_it_has_some() {
+    if env::var_os(ALONE).is_some() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run_out_of_descriptors());
+        return;
+    }
+    let name = "descriptors::server_without_descriptors_says_so_and_goes_on_once_it_has_some";
+    let alone = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+}
+
+const ALONE: &str = "PARLOR_TEST_ALONE";
+
+async fn run_out_of_descriptors() {
     tracing_subscriber::fmt().with_ansi(false).with_writer(|| Log).init();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let site = Site::new(Echoes::default());

@@ -1,11 +1,5 @@
 //! A client that speaks WebSocket by the byte, so that tests can also break the rules.
 
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "each test program uses a part of it, so no part can be expected to be unused"
-)]
-
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},

@@ -1,7 +1,5 @@
 //! A whole server on a real socket: HTTP, handshakes, bounds and stopping.
 
-mod support;
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
@@ -14,11 +12,12 @@ use parlor_server::{
     Server, ServerConfig, Site, StartError,
     transport::{Listening, Stopped},
 };
-use support::{Client, Echoes, Frame, close, header, message, soon, text, upgrade};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
+
+use crate::support::{Client, Echoes, Frame, close, header, message, soon, text, upgrade};
 
 const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 

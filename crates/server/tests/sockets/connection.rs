@@ -1,7 +1,5 @@
 //! One connection over a pipe in memory, with a clock that stands still unless all wait.
 
-mod support;
-
 use std::{
     io, mem,
     pin::Pin,
@@ -16,12 +14,13 @@ use std::{
 use parlor_gateway::outbox::{Outbox, OutboxLimits, PushError};
 use parlor_protocol::FrameKind;
 use parlor_server::transport::{TransportConfig, run};
-use support::{Client, Diary, Echo, Frame, close, frame, message, text};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
     task::JoinHandle,
     time::Instant,
 };
+
+use crate::support::{Client, Diary, Echo, Frame, close, frame, message, text};
 
 fn config() -> TransportConfig {
     TransportConfig {
