@@ -1,15 +1,14 @@
 //! One action from the frame's bytes to the last outbox: read, decoded, applied, published, encoded
-//! and queued for everyone in the room, with the response. Allocations are counted as well.
+//! and queued for everyone in the room, with the response. What it allocates is in `allocations`.
 
 use std::cell::RefCell;
 
 use divan::counter::ItemsCount;
-use divan::{AllocProfiler, Bencher};
-use parlor_bench::{ACTION, Table};
+use divan::{Bencher, black_box};
+use parlor_bench::{ACTION, Move, Table};
+use parlor_protocol::limits::FrameLimits;
+use parlor_protocol::{Codec, Request, read_frame};
 use tokio::runtime::Builder;
-
-#[global_allocator]
-static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
@@ -28,9 +27,26 @@ fn action(bencher: Bencher<'_, '_>, seats: usize) {
         .bench_local_values(|()| {
             let mut table = table.borrow_mut();
             for _ in 0..BURST {
-                table.act(ACTION);
+                table.act();
             }
         });
+}
+
+/// The part of it that ends with the decoded request.
+#[divan::bench(sample_count = 500)]
+fn reading(bencher: Bencher<'_, '_>) {
+    let limits = FrameLimits::default();
+    bencher.counter(ItemsCount::new(BURST)).bench(|| {
+        for _ in 0..BURST {
+            let frame = read_frame(Codec::Json, black_box(ACTION), &limits);
+            let request = frame.ok().and_then(|frame| frame.requests().next()?.ok());
+            let request = request.and_then(|envelope| match Request::parse(&envelope) {
+                Ok(Request::GameAction(data)) => data.decode::<Move>().ok(),
+                _ => None,
+            });
+            black_box(request);
+        }
+    });
 }
 
 /// Below the bound of an outbox: the actor's responses wait.

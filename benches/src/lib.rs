@@ -83,6 +83,8 @@ impl Game for Marker {
 pub struct Table {
     players: Vec<Connection>,
     taken: Vec<Message>,
+    /// The first player's next request.
+    action: Vec<u8>,
     _gateway: Arc<Gateway>,
 }
 
@@ -94,7 +96,12 @@ impl Table {
         config.requests_per_second = u32::MAX;
         config.requests_burst = u32::MAX;
         let gateway = Gateway::builder(config).game(Marker).start();
-        let mut table = Self { players: Vec::new(), taken: Vec::new(), _gateway: gateway };
+        let mut table = Self {
+            players: Vec::new(),
+            taken: Vec::new(),
+            action: ACTION.to_vec(),
+            _gateway: gateway,
+        };
 
         let mut room_id = Value::Null;
         for seat in 0..seats {
@@ -118,9 +125,10 @@ impl Table {
         table
     }
 
-    /// Lets the first player send a frame.
-    pub fn act(&mut self, frame: &[u8]) {
-        run(&mut self.players[0], frame);
+    /// Lets the first player act, by a request with an id above the last one.
+    pub fn act(&mut self) {
+        raise_id(&mut self.action);
+        run(&mut self.players[0], &self.action);
     }
 
     /// Takes out what waits for the players, as their writers would.
@@ -136,7 +144,22 @@ impl Table {
 }
 
 /// An action as a client sends it.
-pub const ACTION: &[u8] = br#"{"type":"game_action","id":1,"data":{"dx":1,"dy":-1}}"#;
+pub const ACTION: &[u8] = br#"{"type":"game_action","id":1000000000,"data":{"dx":1,"dy":-1}}"#;
+
+/// Counts up the id of [`ACTION`] where it stands: a request that comes again with its id would
+/// only be answered again.
+fn raise_id(action: &mut [u8]) {
+    for digit in action[ID_DIGITS].iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return;
+        }
+        *digit = b'0';
+    }
+}
+
+/// Where the digits of the id stand in [`ACTION`].
+const ID_DIGITS: std::ops::Range<usize> = 27..37;
 
 fn run(player: &mut Connection, frame: &[u8]) {
     match player.handle(FrameKind::Text, frame) {

@@ -1,8 +1,8 @@
 //! A commit's messages, numbered and encoded before anyone gets them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey, Viewer};
 use parlor_protocol as wire;
 use parlor_protocol::{Codec, EventType, RoomCode, RoomInfo};
@@ -296,11 +296,14 @@ impl Stage<'_> {
 /// The part of an encoded `room_state` from its field `state` on, which is the last: what is left
 /// when the number and the version are taken away.
 fn state_of(codec: Codec, message: &[u8]) -> &[u8] {
-    let key: &[u8] = match codec {
-        Codec::Json => b"\"state\":",
-        Codec::MsgPack => b"\xa5state",
+    // Made once: to prepare a search costs more than to search so short a message.
+    static JSON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"state\":"));
+    static MSGPACK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\xa5state"));
+    let key = match codec {
+        Codec::Json => &JSON,
+        Codec::MsgPack => &MSGPACK,
     };
-    let start = memmem::find(message, key).expect("a room_state has a state");
+    let start = key.find(message).expect("a room_state has a state");
     &message[start..]
 }
 

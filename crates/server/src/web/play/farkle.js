@@ -233,7 +233,8 @@ function tickClock(table) {
   show(clock, deadline !== null);
   if (deadline === null) return;
   const left = Math.max(0, deadline - table.serverNow());
-  const seconds = Math.ceil(left / 1000);
+  // Rounded, since the clocks differ by some milliseconds: a minute begins at 1:00.
+  const seconds = Math.round(left / 1000);
   setText(clock, `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
   clock.classList.toggle("hurry", left < HURRY_MS);
   clockTimer = setTimeout(() => tickClock(table), CLOCK_MS);
