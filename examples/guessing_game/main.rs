@@ -1,7 +1,7 @@
 //! A first game: the server thinks of a number from 1 to 100, and whoever hits it first wins.
 
-use parlor_core::rand::RngExt as _;
-use parlor_core::{
+use parlor_server::game::rand::RngExt as _;
+use parlor_server::game::{
     About, Audience, Bounded, Ctx, Game, GameError, Never, PlayerId, Rules, StartRule, Viewer,
 };
 use parlor_server::{Server, ServerConfig, runtime};

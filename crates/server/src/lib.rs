@@ -1,6 +1,6 @@
 //! A server for multiplayer games.
 //!
-//! A [`Server`] takes games, each a type that implements [`Game`](parlor_core::Game), and pages
+//! A [`Server`] takes games, each a type that implements [`Game`](game::Game), and pages
 //! for them, and serves both: `GET /ws` for clients, everything else for browsers.
 //!
 //! ```text
@@ -16,6 +16,9 @@ mod server;
 mod session;
 mod signal;
 pub mod transport;
+
+/// What games are written with: the whole of `parlor-core`, so that one dependency is enough.
+pub use parlor_core as game;
 
 pub use self::{
     config::{Origin, ParseOriginError, ServerConfig},
