@@ -116,8 +116,8 @@ impl Client {
         let (socket, welcome) = open(stream, uri, options).await?;
         let (shared, outgoing) = Shared::new(options.codec, &welcome.limits);
         let (queue, queued) = mpsc::channel(options.events_max.max(1));
-        let silence_max = Duration::from_millis(welcome.heartbeat_ms) * SILENT_HEARTBEATS_MAX;
-        let task = pump::run(socket, outgoing, queue, Arc::clone(&shared), silence_max);
+        let heartbeat = Duration::from_millis(welcome.heartbeat_ms);
+        let task = pump::run(socket, outgoing, queue, Arc::clone(&shared), heartbeat);
         let events = Events::new(queued, Arc::clone(&shared));
         let client = Self {
             shared,
@@ -140,7 +140,3 @@ impl Default for Options {
         }
     }
 }
-
-/// The server pings a silent client after one heartbeat, a fifth more at most, and answers
-/// everything else. So whoever hears nothing for two has lost it.
-const SILENT_HEARTBEATS_MAX: u32 = 2;

@@ -21,7 +21,8 @@ pub enum Closed {
     /// The socket broke.
     #[error("lost: {0}")]
     Lost(String),
-    /// Nothing came from the server for two heartbeats.
+    /// The server fell silent: it was asked for a sign of life after a heartbeat without one, or for
+    /// an answer, and gave none in time.
     #[error("nothing heard from the server")]
     Silent,
     /// More events waited to be taken than [`Options::events_max`](crate::Options::events_max).
@@ -49,7 +50,8 @@ impl Closed {
     ///
     /// Not at once where the code says to [wait](CloseCode::wait_first).
     pub fn may_reconnect(&self) -> bool {
-        self.code().is_some_and(CloseCode::may_reconnect)
+        // A code that is not known is a fault of the server.
+        self.code().is_none_or(CloseCode::may_reconnect)
     }
 }
 

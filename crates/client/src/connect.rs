@@ -10,6 +10,7 @@ use parlor_protocol::{
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::{Response, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -23,7 +24,7 @@ pub enum ConnectError {
     /// The address is none that a client can connect to. Trying again does not help.
     #[error("not an address of the form ws://host:port/path: {0}")]
     Address(String),
-    /// Nobody answers there. Trying again may help.
+    /// Nobody answers there, or what answered was cut off. Trying again may help.
     #[error("cannot reach the server: {0}")]
     Unreachable(#[from] io::Error),
     /// The server answered, with a refusal. 503 passes; the others do not.
@@ -37,7 +38,7 @@ pub enum ConnectError {
     /// The server opens no WebSocket that speaks this codec.
     #[error("the handshake failed: {0}")]
     Handshake(String),
-    /// The first message is no greeting.
+    /// The first message is no greeting. Trying again does not help.
     #[error("the server did not greet: {0}")]
     Greeting(String),
     /// The server speaks another version of the protocol.
@@ -46,6 +47,17 @@ pub enum ConnectError {
     /// It took longer than [`Options::connect_time_max`]. Trying again may help.
     #[error("connecting took too long")]
     Timeout,
+}
+
+impl ConnectError {
+    /// Whether trying again may help.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Timeout => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            Self::Address(_) | Self::Handshake(_) | Self::Greeting(_) | Self::Version(_) => false,
+        }
+    }
 }
 
 /// Reads an address.
@@ -80,8 +92,8 @@ pub(crate) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
         Some(Ok(Message::Text(text))) => text.into(),
         Some(Ok(Message::Binary(bytes))) => bytes,
         Some(Ok(other)) => return Err(ConnectError::Greeting(format!("it sent {other:?}"))),
-        Some(Err(error)) => return Err(ConnectError::Greeting(error.to_string())),
-        None => return Err(ConnectError::Greeting("the connection ended".to_owned())),
+        Some(Err(error)) => return Err(handshake_error(error)),
+        None => return Err(ConnectError::Unreachable(io::ErrorKind::UnexpectedEof.into())),
     };
     let welcome = read_welcome(options, &greeting)?;
     Ok((socket, welcome))
@@ -112,6 +124,13 @@ fn handshake_error(error: tungstenite::Error) -> ConnectError {
     match error {
         tungstenite::Error::Http(response) => refused(&response),
         tungstenite::Error::Io(error) => ConnectError::Unreachable(error),
+        // Cut off on the way.
+        tungstenite::Error::Protocol(
+            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
+        )
+        | tungstenite::Error::ConnectionClosed => {
+            ConnectError::Unreachable(io::ErrorKind::UnexpectedEof.into())
+        }
         other => ConnectError::Handshake(other.to_string()),
     }
 }

@@ -41,7 +41,7 @@ pub fn any_seat(game_type: impl Into<String>, player_name: PlayerName) -> QuickM
 }
 
 /// 128 random bits in hexadecimal digits: who guesses a key gets the seat.
-fn fresh_key() -> Secret {
+pub(crate) fn fresh_key() -> Secret {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has randomness");
     Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())

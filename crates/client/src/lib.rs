@@ -1,29 +1,36 @@
 //! A Rust client for Parlor servers: for native games, bots, tests and load.
 //!
-//! A [`Client`] is one connection. It asks, and every answer is typed; what happens in its room
-//! comes as [`Events`]. Either codec will do. A [`Session`] is what brings a player back to its seat
-//! over another connection; connecting again, and when, is the caller's.
+//! A [`Player`] sits at a table and comes back to it by itself when the connection is lost. It asks,
+//! and every answer is typed; what happens in its room comes as [`Happenings`]. Either codec will do.
+//!
+//! A [`Client`] is one connection, for those who want to decide themselves when to connect again: a
+//! [`Session`] is what then brings a player back to its seat.
 //!
 //! ```no_run
 //! use parlor_client::protocol::{EventType, PlayerName, RoomState};
-//! use parlor_client::{Client, Options, any_seat};
+//! use parlor_client::{Happening, Player, PlayerOptions, any_seat};
 //! use serde_json::{Value, json};
 //!
 //! # async fn play() -> Result<(), Box<dyn std::error::Error>> {
-//! let (client, mut events) = Client::connect("ws://127.0.0.1:8080/ws", Options::default()).await?;
-//! let me = client.quick_match::<Value>(&any_seat("tictactoe", PlayerName::parse("Ada")?)).await?;
+//! let seat = any_seat("tictactoe", PlayerName::parse("Ada")?);
+//! let (player, mut happenings) =
+//!     Player::connect("ws://127.0.0.1:8080/ws", seat, PlayerOptions::default())?;
 //!
+//! let mut me = None;
 //! loop {
-//!     let event = events.next().await?;
-//!     match event.kind {
-//!         EventType::RoomState => {
-//!             let now: RoomState<Value> = event.data()?;
-//!             if now.state["turn"] == me.player_id.0 {
-//!                 client.act(&json!({"row": 1, "col": 1})).await?;
-//!             }
+//!     let view: Value = match happenings.next().await? {
+//!         Happening::Snapshot(room) => {
+//!             me = Some(room.player_id.0);
+//!             room.state
 //!         }
-//!         EventType::GameFinished => return Ok(()),
-//!         _ => {}
+//!         Happening::Event(event) => match event.kind {
+//!             EventType::RoomState => event.data::<RoomState<Value>>()?.state,
+//!             EventType::GameFinished => return Ok(()),
+//!             _ => continue,
+//!         },
+//!     };
+//!     if view["turn"].as_u64() == me.map(u64::from) {
+//!         player.act(&json!({"row": 1, "col": 1})).await?;
 //!     }
 //! }
 //! # }
@@ -37,6 +44,7 @@ mod closed;
 mod connect;
 mod event;
 mod joining;
+mod player;
 mod pump;
 mod request;
 mod requests;
@@ -51,5 +59,6 @@ pub use closed::Closed;
 pub use connect::ConnectError;
 pub use event::{Event, Events};
 pub use joining::{any_seat, new_room, seat_in};
+pub use player::{Ended, Happening, Happenings, Player, PlayerOptions, Status, WayIn};
 pub use request::RequestError;
 pub use session::Session;

@@ -25,12 +25,12 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     outgoing: mpsc::Receiver<Message>,
     events: mpsc::Sender<Queued>,
     shared: Arc<Shared>,
-    silence_max: Duration,
+    heartbeat: Duration,
 ) {
     let (sink, stream) = socket.split();
     // Whichever ends first, the connection is over, and with it the other.
     let closed = tokio::select! {
-        closed = read(stream, &events, &shared, silence_max) => closed,
+        closed = read(stream, &events, &shared, heartbeat) => closed,
         closed = write(sink, outgoing) => closed,
     };
     // Before the queue of events ends, so that its reader learns why.
@@ -41,10 +41,15 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: SplitStream<WebSocketStream<S>>,
     events: &mpsc::Sender<Queued>,
     shared: &Shared,
-    silence_max: Duration,
+    heartbeat: Duration,
 ) -> Closed {
     loop {
-        let message = match timeout(silence_max, stream.next()).await {
+        let mut next = timeout(heartbeat, stream.next()).await;
+        if next.is_err() {
+            shared.ping();
+            next = timeout(SIGN_OF_LIFE_TIME_MAX, stream.next()).await;
+        }
+        let message = match next {
             Ok(Some(Ok(message))) => message,
             Ok(Some(Err(error))) => return Closed::Lost(error.to_string()),
             Ok(None) => return Closed::Lost("the connection ended".to_owned()),
@@ -104,5 +109,7 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
+/// How long a server that was asked for a sign of life may take to give one.
+const SIGN_OF_LIFE_TIME_MAX: Duration = Duration::from_secs(5);
 /// 1005: a close frame without a code.
 const NO_CODE: u16 = 1005;

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::closed::Closed;
+use crate::player::Ended;
 
 /// Why a request has no result.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,15 @@ pub enum RequestError {
     /// The server did it, but its answer does not have the shape that was asked for.
     #[error("the answer has another shape: {0}")]
     Unexpected(FieldErrors),
+    /// The player's game is over for it. Whether the server handled the request is not known.
+    #[error("the player is gone: {0}")]
+    Ended(Ended),
+    /// As many requests wait behind the unanswered as may, and it was not sent.
+    #[error("{waiting_max} requests wait already")]
+    TooMany {
+        /// [`PlayerOptions::requests_waiting_max`](crate::PlayerOptions::requests_waiting_max).
+        waiting_max: usize,
+    },
 }
 
 impl RequestError {
@@ -49,7 +59,9 @@ impl RequestError {
             | Self::Timeout
             | Self::TooLarge { .. }
             | Self::Encode(_)
-            | Self::Unexpected(_) => None,
+            | Self::Unexpected(_)
+            | Self::Ended(_)
+            | Self::TooMany { .. } => None,
         }
     }
 }

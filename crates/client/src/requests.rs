@@ -12,6 +12,81 @@ use crate::client::Client;
 use crate::request::{Known, RequestError};
 use crate::session::Session;
 
+/// What is asked from a seat, by name: the same over one connection and for a player who comes back.
+macro_rules! seat_requests {
+    () => {
+        /// The player's view as it is now: `get_state`.
+        pub async fn state<V: DeserializeOwned + Send + 'static>(
+            &self,
+        ) -> Result<StateSnapshot<V>, RequestError> {
+            self.request(RequestType::GetState, &NoData {}).await
+        }
+
+        /// Does something in the game: `game_action`. The action must be written as an object.
+        pub async fn act(
+            &self,
+            action: &(impl Serialize + Sync + ?Sized),
+        ) -> Result<Seq, RequestError> {
+            self.request(RequestType::GameAction, action).await
+        }
+
+        /// Says that the player is ready, or no longer.
+        pub async fn set_ready(&self, ready: bool) -> Result<Seq, RequestError> {
+            self.request(RequestType::SetReady, &SetReady { ready }).await
+        }
+
+        /// Watches from now on, or takes a seat.
+        pub async fn set_role(&self, spectator: bool) -> Result<Seq, RequestError> {
+            self.request(RequestType::SetRole, &SetRole { spectator }).await
+        }
+
+        /// Says something.
+        pub async fn chat(&self, text: impl Into<String>) -> Result<Seq, RequestError> {
+            self.request(RequestType::Chat, &Chat { text: text.into() }).await
+        }
+
+        /// Begins the match, as host.
+        pub async fn start_game(&self) -> Result<Seq, RequestError> {
+            self.request(RequestType::StartGame, &NoData {}).await
+        }
+
+        /// Begins anew after the end, as host.
+        pub async fn rematch(&self) -> Result<Seq, RequestError> {
+            self.request(RequestType::Rematch, &NoData {}).await
+        }
+
+        /// Gives a seat to a bot, as host.
+        pub async fn add_bot(&self, bot: &AddBot) -> Result<AddedBot, RequestError> {
+            self.request(RequestType::AddBot, bot).await
+        }
+
+        /// Takes it away again, as host.
+        pub async fn remove_bot(&self, player_id: PlayerId) -> Result<Seq, RequestError> {
+            self.request(RequestType::RemoveBot, &OnePlayer { player_id }).await
+        }
+
+        /// Removes someone, as host; with `ban` for good.
+        pub async fn kick_player(
+            &self,
+            player_id: PlayerId,
+            ban: bool,
+        ) -> Result<Seq, RequestError> {
+            self.request(RequestType::KickPlayer, &KickPlayer { player_id, ban }).await
+        }
+
+        /// Hands the room over, as host.
+        pub async fn set_host(&self, player_id: PlayerId) -> Result<Seq, RequestError> {
+            self.request(RequestType::SetHost, &OnePlayer { player_id }).await
+        }
+
+        /// Changes the room's settings, as host.
+        pub async fn update_room(&self, changes: &UpdateRoom) -> Result<Seq, RequestError> {
+            self.request(RequestType::UpdateRoom, changes).await
+        }
+    };
+}
+pub(crate) use seat_requests;
+
 impl Client {
     /// Asks whether the server is there, and for its time.
     pub async fn ping(&self) -> Result<Pong, RequestError> {
@@ -100,68 +175,5 @@ impl Client {
         .await
     }
 
-    /// The player's view as it is now: `get_state`.
-    pub async fn state<V: DeserializeOwned + Send + 'static>(
-        &self,
-    ) -> Result<StateSnapshot<V>, RequestError> {
-        self.request(RequestType::GetState, &NoData {}).await
-    }
-
-    /// Does something in the game: `game_action`. The action must be written as an object.
-    pub async fn act(
-        &self,
-        action: &(impl Serialize + Sync + ?Sized),
-    ) -> Result<Seq, RequestError> {
-        self.request(RequestType::GameAction, action).await
-    }
-
-    /// Says that the player is ready, or no longer.
-    pub async fn set_ready(&self, ready: bool) -> Result<Seq, RequestError> {
-        self.request(RequestType::SetReady, &SetReady { ready }).await
-    }
-
-    /// Watches from now on, or takes a seat.
-    pub async fn set_role(&self, spectator: bool) -> Result<Seq, RequestError> {
-        self.request(RequestType::SetRole, &SetRole { spectator }).await
-    }
-
-    /// Says something.
-    pub async fn chat(&self, text: impl Into<String>) -> Result<Seq, RequestError> {
-        self.request(RequestType::Chat, &Chat { text: text.into() }).await
-    }
-
-    /// Begins the match, as host.
-    pub async fn start_game(&self) -> Result<Seq, RequestError> {
-        self.request(RequestType::StartGame, &NoData {}).await
-    }
-
-    /// Begins anew after the end, as host.
-    pub async fn rematch(&self) -> Result<Seq, RequestError> {
-        self.request(RequestType::Rematch, &NoData {}).await
-    }
-
-    /// Gives a seat to a bot, as host.
-    pub async fn add_bot(&self, bot: &AddBot) -> Result<AddedBot, RequestError> {
-        self.request(RequestType::AddBot, bot).await
-    }
-
-    /// Takes it away again, as host.
-    pub async fn remove_bot(&self, player_id: PlayerId) -> Result<Seq, RequestError> {
-        self.request(RequestType::RemoveBot, &OnePlayer { player_id }).await
-    }
-
-    /// Removes someone, as host; with `ban` for good.
-    pub async fn kick_player(&self, player_id: PlayerId, ban: bool) -> Result<Seq, RequestError> {
-        self.request(RequestType::KickPlayer, &KickPlayer { player_id, ban }).await
-    }
-
-    /// Hands the room over, as host.
-    pub async fn set_host(&self, player_id: PlayerId) -> Result<Seq, RequestError> {
-        self.request(RequestType::SetHost, &OnePlayer { player_id }).await
-    }
-
-    /// Changes the room's settings, as host.
-    pub async fn update_room(&self, changes: &UpdateRoom) -> Result<Seq, RequestError> {
-        self.request(RequestType::UpdateRoom, changes).await
-    }
+    seat_requests! {}
 }

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use parlor_protocol::limits::UNANSWERED_REQUESTS_MAX;
 use parlor_protocol::{
-    Codec, EventType, FrameKind, RawData, RequestFrame, RequestId, RequestType, ServerMessage,
-    WelcomeLimits, read_server_message,
+    Codec, EventType, FrameKind, NoData, RawData, RequestFrame, RequestId, RequestType,
+    ServerMessage, WelcomeLimits, read_server_message,
 };
 use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_util::sync::CancellationToken;
 
 use crate::closed::Closed;
 use crate::event::{Event, Queued};
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     request_bytes_max: u64,
     /// One permit per unanswered request. Closed with the connection.
     unanswered: Arc<Semaphore>,
+    /// Cancelled when the connection is over.
+    over: CancellationToken,
     outgoing: mpsc::Sender<Message>,
     /// Guards everything that changes. Also what makes the order of ids that of the queue.
     state: Mutex<State>,
@@ -46,10 +49,19 @@ struct Waiting {
     reply: Reply,
     /// Given back with the answer, not when nobody waits for it any more: what counts is what
     /// the server has not answered.
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
-type Reply = Box<dyn FnOnce(Result<RawData<'_>, RequestError>) + Send>;
+/// Called once, with the answer to a request or the reason why there is none.
+pub(crate) type Reply = Box<dyn FnOnce(Result<RawData<'_>, RequestError>) + Send>;
+
+impl Waiting {
+    fn answer(self, outcome: Result<RawData<'_>, RequestError>) {
+        // First, so that whoever hears of the answer may ask again at once.
+        drop(self.permit);
+        (self.reply)(outcome);
+    }
+}
 
 impl Shared {
     /// Also gives what is to be written to the socket.
@@ -57,12 +69,14 @@ impl Shared {
         codec: Codec,
         limits: &WelcomeLimits,
     ) -> (Arc<Self>, mpsc::Receiver<Message>) {
-        // Each queued message holds a permit, so there is room for all and for one goodbye.
-        let (outgoing, queue) = mpsc::channel(UNANSWERED_REQUESTS_MAX + 1);
+        // Each queued request holds a permit, so there is room for all, for one ping of the
+        // connection's own, and for one goodbye.
+        let (outgoing, queue) = mpsc::channel(UNANSWERED_REQUESTS_MAX + 2);
         let shared = Self {
             codec,
             request_bytes_max: limits.max_message_bytes,
             unanswered: Arc::new(Semaphore::new(UNANSWERED_REQUESTS_MAX)),
+            over: CancellationToken::new(),
             outgoing,
             state: Mutex::new(State {
                 last_id: 0,
@@ -97,25 +111,71 @@ impl Shared {
         let number = state.last_id + 1;
         let id = RequestId::new(number);
         let bytes = self.codec.encode(&RequestFrame { kind, id, data })?;
+        self.queue(&mut state, number, bytes.into(), Waiting { reply: Box::new(reply), permit })
+    }
+
+    /// Queues a request that has its number and is encoded with it. `reply` is called once, unless
+    /// this fails.
+    ///
+    /// # Panics
+    ///
+    /// When there are as many unanswered as there may be: whoever numbers its requests counts them.
+    pub(crate) fn send_numbered(
+        &self,
+        number: u64,
+        bytes: Bytes,
+        reply: Reply,
+    ) -> Result<(), RequestError> {
+        let permit = match Arc::clone(&self.unanswered).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => {
+                return Err(self.closed().unwrap_or(Closed::ByClient).into());
+            }
+            Err(TryAcquireError::NoPermits) => panic!("more requests than may be unanswered"),
+        };
+        self.queue(&mut self.state.lock(), number, bytes, Waiting { reply, permit })
+    }
+
+    fn queue(
+        &self,
+        state: &mut State,
+        number: u64,
+        bytes: Bytes,
+        waiting: Waiting,
+    ) -> Result<(), RequestError> {
+        if let Some(closed) = &state.closed {
+            return Err(closed.clone().into());
+        }
         if bytes.len() as u64 > self.request_bytes_max {
             return Err(RequestError::TooLarge {
                 bytes: bytes.len(),
                 bytes_max: self.request_bytes_max,
             });
         }
-        let message = match self.codec.frame_kind() {
+        self.outgoing.try_send(self.message(bytes)).map_err(|error| match error {
+            TrySendError::Full(_) => unreachable!("each queued request holds a permit"),
+            TrySendError::Closed(_) => Closed::ByClient,
+        })?;
+        state.last_id = state.last_id.max(number);
+        state.waiting.insert(number, waiting);
+        Ok(())
+    }
+
+    /// Asks the server for a sign of life. What it answers is not looked at.
+    pub(crate) fn ping(&self) {
+        let ping = RequestFrame { kind: RequestType::Ping, id: None, data: &NoData {} };
+        let bytes = self.codec.encode(&ping).expect("it has no data that could not be encoded");
+        // A queue that is full holds requests, which will be answered as well.
+        let _ = self.outgoing.try_send(self.message(bytes.into()));
+    }
+
+    fn message(&self, bytes: Bytes) -> Message {
+        match self.codec.frame_kind() {
             FrameKind::Text => {
                 Message::Text(Utf8Bytes::try_from(bytes).expect("JSON is written in UTF-8"))
             }
-            FrameKind::Binary => Message::Binary(bytes.into()),
-        };
-        self.outgoing.try_send(message).map_err(|error| match error {
-            TrySendError::Full(_) => unreachable!("each queued message holds a permit"),
-            TrySendError::Closed(_) => Closed::ByClient,
-        })?;
-        state.last_id = number;
-        state.waiting.insert(number, Waiting { reply: Box::new(reply), _permit: permit });
-        Ok(())
+            FrameKind::Binary => Message::Binary(bytes),
+        }
     }
 
     /// Takes in one message of the server.
@@ -128,7 +188,7 @@ impl Shared {
             ServerMessage::Response { id, outcome, .. } => {
                 let waiting = id.and_then(|id| self.state.lock().waiting.remove(&id.get()));
                 if let Some(waiting) = waiting {
-                    (waiting.reply)(outcome.map_err(RequestError::Refused));
+                    waiting.answer(outcome.map_err(RequestError::Refused));
                 }
                 Ok(())
             }
@@ -136,7 +196,7 @@ impl Shared {
                 // Requests are answered in order, so this answers the oldest.
                 let waiting = self.state.lock().waiting.pop_first();
                 if let Some((_, waiting)) = waiting {
-                    (waiting.reply)(Err(RequestError::Refused(error)));
+                    waiting.answer(Err(RequestError::Refused(error)));
                 }
                 Ok(())
             }
@@ -162,8 +222,15 @@ impl Shared {
         };
         self.unanswered.close();
         for waiting in waiting.into_values() {
-            (waiting.reply)(Err(closed.clone().into()));
+            waiting.answer(Err(closed.clone().into()));
         }
+        self.over.cancel();
+    }
+
+    /// Waits until the connection is over, and says why.
+    pub(crate) async fn over(&self) -> Closed {
+        self.over.cancelled().await;
+        self.closed().unwrap_or(Closed::ByClient)
     }
 
     pub(crate) fn closed(&self) -> Option<Closed> {

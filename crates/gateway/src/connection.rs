@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use parlor_protocol::{
 
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
+use crate::fingerprint::fingerprint;
 use crate::gateway::Gateway;
 use crate::handlers::{self, Slow};
 use crate::outbox::Outbox;
@@ -281,14 +281,6 @@ impl Seat {
             *self = Self::Left(seat);
         }
     }
-}
-
-/// A digest of what a request says, its id aside.
-fn fingerprint(envelope: &Envelope<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    envelope.kind.hash(&mut hasher);
-    envelope.data.bytes().hash(&mut hasher);
-    hasher.finish()
 }
 
 /// The requests of a frame that were handled, the last of which has to wait.

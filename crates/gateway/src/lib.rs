@@ -18,6 +18,7 @@ mod connection;
 mod driver;
 mod encode;
 mod feed;
+mod fingerprint;
 mod from_wire;
 mod gateway;
 mod handlers;

@@ -91,6 +91,7 @@ async fn run(seed: u64, players: usize, load_time: Duration) -> Total {
     let listed = client.list_rooms(&all).await.unwrap().rooms;
     let listed: BTreeSet<RoomCode> = listed.iter().map(|room| room.room_id).collect();
     assert_eq!(listed, codes, "each room was opened once");
+    assert!(total.snapshots < total.attempts, "some came back without a snapshot: {total:?}");
     total
 }
 

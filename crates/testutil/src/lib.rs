@@ -1,6 +1,7 @@
 //! What tests of several crates share. No part of a released program.
 
 pub mod browser;
+pub mod fault_proxy;
 pub mod games;
 pub mod process;
 pub mod seat;

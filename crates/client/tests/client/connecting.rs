@@ -71,27 +71,78 @@ async fn port_where_nobody_listens_is_unreachable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_falls_silent_is_given_up_after_two_heartbeats() {
-    let (_script, client, mut events) = Script::connect(Options::default()).await;
+async fn server_that_falls_silent_is_asked_for_a_sign_of_life_and_then_given_up() {
+    let (mut script, client, mut events) = Script::connect(Options::default()).await;
     let before = tokio::time::Instant::now();
+    assert_eq!(script.hear().await, json!({"type": "ping", "data": {}}));
+    assert_eq!(before.elapsed(), Duration::from_secs(20), "one heartbeat");
     assert_eq!(events.next().await.unwrap_err(), Closed::Silent);
-    assert_eq!(before.elapsed(), Duration::from_secs(40));
+    assert_eq!(before.elapsed(), Duration::from_secs(25));
     assert!(client.closed().unwrap().may_reconnect());
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_pings_is_not_given_up() {
+async fn server_that_gives_any_sign_of_life_is_not_given_up() {
     let (mut script, client, mut events) = Script::connect(Options::default()).await;
     for _ in 0..3 {
-        tokio::time::advance(Duration::from_secs(39)).await;
+        tokio::time::advance(Duration::from_secs(19)).await;
         script.ping().await;
         assert!(matches!(script.hear_frame().await, Some(Message::Pong(_))));
     }
+    let asked = script.hear().await;
+    script.refuse(&asked, ErrorCode::RATE_LIMITED).await;
+    tokio::time::advance(Duration::from_secs(10)).await;
     assert_eq!(client.closed(), None);
     script.close(1001, "going away").await;
     let Closed::ByServer { code: 1001, .. } = events.next().await.unwrap_err() else {
         panic!("{:?}", client.closed());
     };
+}
+
+/// A server whose connection breaks while it says these bytes.
+async fn cut_after(answer: &[u8]) -> ConnectError {
+    let (near, mut far) = tokio::io::duplex(4096);
+    let serve = async move {
+        far.write_all(answer).await.unwrap();
+    };
+    let connecting = Client::over(near, "ws://parlor.test/ws", Options::default());
+    let (connected, ()) = tokio::join!(connecting, serve);
+    connected.unwrap_err()
+}
+
+#[tokio::test]
+async fn connection_that_breaks_in_the_handshake_may_be_tried_again() {
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n";
+    for bytes in [0, 1, 12, answer.len()] {
+        let error = cut_after(&answer[..bytes]).await;
+        assert!(matches!(error, ConnectError::Unreachable(_)), "after {bytes} bytes: {error:?}");
+        assert!(error.may_retry());
+    }
+}
+
+#[tokio::test]
+async fn connection_that_breaks_before_the_greeting_may_be_tried_again() {
+    let (near, far) = tokio::io::duplex(4096);
+    let serve = async { drop(Script::accept(far, Codec::Json).await) };
+    let connecting = Client::over(near, "ws://parlor.test/ws", Options::default());
+    let (connected, ()) = tokio::join!(connecting, serve);
+    let error = connected.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn only_what_may_pass_is_tried_again() {
+    let refused = |status| ConnectError::Refused { status, error: None };
+    for (error, expect) in [
+        (ConnectError::Timeout, true),
+        (refused(503), true),
+        (refused(429), true),
+        (refused(403), false),
+        (refused(400), false),
+        (ConnectError::Version(2), false),
+    ] {
+        assert_eq!(error.may_retry(), expect, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -2,5 +2,7 @@
 
 mod asking;
 mod connecting;
+mod players;
+mod returning;
 mod script;
 mod sessions;

@@ -1,7 +1,7 @@
 //! A server made of a script: it accepts one client over a pipe and says what a test lets it say.
 
 use futures_util::{SinkExt, StreamExt};
-use parlor_client::protocol::Codec;
+use parlor_client::protocol::{Codec, ErrorCode};
 use parlor_client::{Client, ConnectError, Events, Options};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -22,21 +22,27 @@ impl Script {
         options: Options,
         welcome: Value,
     ) -> (Self, Result<(Client, Events), ConnectError>) {
-        let (near, far) = tokio::io::duplex(64 * 1024);
-        let codec = options.codec;
-        let serving = async {
-            #[expect(clippy::result_large_err, reason = "the library wants this signature")]
-            let agree = |_: &Request, mut response: Response| {
-                let name = codec.subprotocol().parse().unwrap();
-                response.headers_mut().insert("Sec-WebSocket-Protocol", name);
-                Ok(response)
-            };
-            let socket = accept_hdr_async(far, agree).await.unwrap();
-            let mut script = Self { socket, codec };
-            script.say(&json!({"type": "welcome", "data": welcome})).await;
-            script
-        };
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let serving = Self::serve(far, options.codec, welcome);
         tokio::join!(serving, Client::over(near, "ws://parlor.test/ws", options))
+    }
+
+    /// Accepts the client at the other end of a pipe and greets it with `welcome`.
+    pub(crate) async fn serve(far: DuplexStream, codec: Codec, welcome: Value) -> Self {
+        let mut script = Self::accept(far, codec).await;
+        script.say(&json!({"type": "welcome", "data": welcome})).await;
+        script
+    }
+
+    /// Accepts the client at the other end of a pipe and says nothing.
+    pub(crate) async fn accept(far: DuplexStream, codec: Codec) -> Self {
+        #[expect(clippy::result_large_err, reason = "the library wants this signature")]
+        let agree = |_: &Request, mut response: Response| {
+            let name = codec.subprotocol().parse().unwrap();
+            response.headers_mut().insert("Sec-WebSocket-Protocol", name);
+            Ok(response)
+        };
+        Self { socket: accept_hdr_async(far, agree).await.unwrap(), codec }
     }
 
     /// Connects a client.
@@ -61,6 +67,18 @@ impl Script {
         let kind = format!("{}_result", request["type"].as_str().unwrap());
         let id = &request["id"];
         self.say(&json!({"type": kind, "id": id, "success": true, "data": data})).await;
+    }
+
+    /// Refuses `request`.
+    pub(crate) async fn refuse(&mut self, request: &Value, code: ErrorCode) {
+        let kind = format!("{}_result", request["type"].as_str().unwrap());
+        let retryable = code.retryable();
+        let error = json!({"code": code, "message": "no", "retryable": retryable});
+        let mut refusal = json!({"type": kind, "success": false, "error": error});
+        if let Some(id) = request.get("id") {
+            refusal["id"] = id.clone();
+        }
+        self.say(&refusal).await;
     }
 
     /// The next request.
@@ -106,3 +124,6 @@ pub(crate) fn joined() -> Value {
         "players": [], "state": {"total": 0}, "chat": [],
     })
 }
+
+/// More than any test sends before it reads.
+pub(crate) const PIPE_BYTES: usize = 64 * 1024;

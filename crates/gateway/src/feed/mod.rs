@@ -12,7 +12,7 @@ mod stage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parlor_core::{Game, PlayerId, Roster, ViewKey, Viewer};
+use parlor_core::{Game, PlayerId, Roster, Seat, ViewKey, Viewer};
 use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
@@ -51,7 +51,7 @@ pub(crate) struct Feed {
 /// What a feed knows of a human's seat, whether a socket is attached or not.
 struct Desk {
     player: PlayerId,
-    /// The number before the first that was sent to it.
+    /// The number before the first that was sent to it in its present role.
     since: u64,
     /// The codec of its last socket.
     codec: Codec,
@@ -179,8 +179,16 @@ impl Feed {
             return;
         }
         for member in Arc::make_mut(&mut self.members).iter_mut() {
-            if let Some(seat) = roster.seat(member.hold.player) {
-                member.viewer = seat.viewer();
+            let player = member.hold.player;
+            let Some(viewer) = roster.seat(player).map(Seat::viewer) else { continue };
+            if viewer != member.viewer {
+                member.viewer = viewer;
+                // Whom the past was told is asked of the present role: it must not reach further
+                // back than that. A role changes only at the wish of one who is attached.
+                self.desks
+                    .iter_mut()
+                    .filter(|desk| desk.player == player)
+                    .for_each(|desk| desk.since = self.seq);
             }
         }
     }

@@ -61,13 +61,14 @@ impl<G: Game> GameRoom<G> {
             return Ok(None);
         }
         let digest = secrets::token_digest(&token);
-        let commit = inner.room.apply(now, Command::RenewToken { player, token: digest })?;
-        self.publish(inner, commit, |_| {})?;
-        self.shared.sessions.seated(digest, self.code);
         let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;
             encode_greeting(encode_answer(link.codec, to, &joined))
         })?;
+        // Last, for the old token is void from here on: a refusal must leave it as it was.
+        let commit = inner.room.apply(now, Command::RenewToken { player, token: digest })?;
+        self.publish(inner, commit, |_| {})?;
+        self.shared.sessions.seated(digest, self.code);
         Ok(Some(hold))
     }
 

@@ -25,4 +25,5 @@ mod secrecy;
 mod sessions;
 mod states;
 mod support;
+mod told;
 mod wakes;

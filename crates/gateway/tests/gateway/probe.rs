@@ -62,6 +62,11 @@ pub(crate) enum Action {
     Whisper {
         to: u32,
     },
+    /// Tells some of them a number.
+    Tell {
+        note: u64,
+        to: Whom,
+    },
     /// Tells everyone so many things.
     Shout {
         times: u32,
@@ -76,10 +81,22 @@ pub(crate) enum Action {
     },
 }
 
+/// Whom to tell.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Whom {
+    Everyone,
+    Players,
+    Spectators,
+    Only(u32),
+    AllBut(u32),
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "name", content = "data", rename_all = "snake_case")]
 pub(crate) enum Event {
     Whispered { word: String },
+    Told { note: u64 },
     Shouted { time: u32, fragile: Fragile },
     Rang,
 }
@@ -257,6 +274,16 @@ impl Game for Probe {
             Action::Whisper { to } => {
                 let word = state.words.get(&player).cloned().unwrap_or_default();
                 ctx.emit(Audience::Player(PlayerId(to)), Event::Whispered { word });
+            }
+            Action::Tell { note, to } => {
+                let audience = match to {
+                    Whom::Everyone => Audience::Everyone,
+                    Whom::Players => Audience::Players,
+                    Whom::Spectators => Audience::Spectators,
+                    Whom::Only(one) => Audience::Player(PlayerId(one)),
+                    Whom::AllBut(one) => Audience::AllBut(PlayerId(one)),
+                };
+                ctx.emit(audience, Event::Told { note });
             }
             Action::Shout { times } => {
                 let fragile = Fragile(self.trap("serialize_event"));

@@ -3,7 +3,7 @@
 use parlor_protocol::Codec;
 use serde_json::{Value, json};
 
-use crate::probe::Probe;
+use crate::probe::{How, Probe};
 use crate::support::{Client, gateway, next_id};
 
 /// Sends a request with this id and gives the response.
@@ -41,6 +41,32 @@ async fn request_sent_again_gets_the_same_response_and_is_not_applied_again() {
         assert_eq!(ask_as(&mut bob, second, "start_game", json!({})).await, refusal);
         assert_eq!(ada.drain(), Vec::<Value>::new(), "nobody hears of it again");
     }
+}
+
+/// Bytes differ from codec to codec; what counts is what they say.
+#[tokio::test(start_paused = true)]
+async fn request_sent_again_in_another_codec_is_the_same_request() {
+    let gateway = gateway(&Probe::default());
+    let (_ada, room) = Client::host(&gateway, Codec::Json, json!({})).await;
+    let token = json!({"sessionToken": room["sessionToken"]});
+    for (first, second) in [(Codec::Json, Codec::MsgPack), (Codec::MsgPack, Codec::Json)] {
+        let mut ada = Client::connect(&gateway, first);
+        ada.must("reconnect", token.clone()).await;
+        let (id, data) = (next_id(), json!({"text": "once"}));
+        let answer = ask_as(&mut ada, id, "chat", data.clone()).await;
+        assert_eq!(answer["success"], true);
+
+        let mut ada = Client::connect(&gateway, second);
+        ada.must("reconnect", token.clone()).await;
+        assert_eq!(ask_as(&mut ada, id, "chat", data).await, answer);
+    }
+
+    let data = json!({"roomId": room["roomId"], "playerName": "Bob", "key": "b".repeat(16)});
+    let mut bob = Client::connect(&gateway, Codec::Json);
+    let first = bob.must("join_room", data.clone()).await;
+    let mut bob_again = Client::connect(&gateway, Codec::MsgPack);
+    let second = bob_again.must("join_room", data).await;
+    assert_eq!(first["playerId"], second["playerId"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +112,7 @@ async fn what_may_succeed_another_time_is_not_remembered() {
     let (mut ada, room) = Client::host(&gateway, Codec::Json, json!({})).await;
     let _bob = Client::guest(&gateway, Codec::Json, &room["roomId"], "Bob").await;
     let id = next_id();
-    probe.arm("on_action", crate::probe::How::Panics);
+    probe.arm("on_action", How::Panics);
     let failed = ask_as(&mut ada, id, "game_action", set(1)).await;
     assert_eq!(failed["error"]["code"], "INTERNAL");
     probe.disarm();
@@ -155,4 +181,25 @@ async fn joining_again_with_the_same_key_gives_the_same_seat_and_a_fresh_token()
             "{kind}: a seat that was given up is gone"
         );
     }
+}
+
+/// The new token was lost with the refusal: the old one must still hold the seat.
+#[tokio::test(start_paused = true)]
+async fn joining_again_that_is_refused_leaves_the_token_as_it_was() {
+    let probe = Probe::default();
+    let gateway = gateway(&probe);
+    let mut ada = Client::connect(&gateway, Codec::Json);
+    let data = json!({"gameType": "probe", "playerName": "Ada", "key": "a".repeat(16)});
+    let joined = ada.must("create_room", data.clone()).await;
+
+    probe.arm("view", How::Panics);
+    let mut again = Client::connect(&gateway, Codec::Json);
+    assert_eq!(again.refused("create_room", data.clone()).await["code"], "INTERNAL");
+    probe.disarm();
+    assert_eq!(ada.close_code(), None, "it keeps the seat");
+
+    drop(ada);
+    let mut back = Client::connect(&gateway, Codec::Json);
+    back.must("reconnect", json!({"sessionToken": joined["sessionToken"]})).await;
+    assert_eq!(again.must("create_room", data).await["playerId"], joined["playerId"]);
 }

@@ -11,7 +11,7 @@ use crate::support::{Client, gateway, gateway_with, roomy};
 /// The highest number that a client has seen in its events.
 fn last_seq(messages: &[Value], joined: &Value) -> u64 {
     let seen = messages.iter().filter_map(|message| message["seq"].as_u64()).max();
-    seen.or(joined["seq"].as_u64()).unwrap()
+    seen.or_else(|| joined["seq"].as_u64()).unwrap()
 }
 
 /// Two players at a running table; gives what each was told on joining.
@@ -168,6 +168,34 @@ async fn replay_that_would_fill_the_outbox_is_a_snapshot() {
     let mut bob = Client::connect(&gateway, Codec::Json);
     assert_eq!(bob.must("reconnect", return_of(&joined, seen)).await["resumed"], "snapshot");
     assert_eq!(bob.close_code(), None);
+}
+
+/// Who changes roles had other things told to it before: replayed to the new role, the history would
+/// leave out what the old one missed and give away what it was not to hear.
+#[tokio::test(start_paused = true)]
+async fn replay_reaches_back_no_further_than_the_role() {
+    let gateway = gateway(&Probe::default());
+    let (mut ada, room) = Client::host(&gateway, Codec::Json, json!({"late_join": true})).await;
+    let (mut bob, joined) = Client::guest(&gateway, Codec::Json, &room["roomId"], "Bob").await;
+    let seen = last_seq(&bob.drain(), &joined);
+    let tell = |to: &str, note: u64| json!({"do": "tell", "note": note, "to": to});
+    ada.must("game_action", tell("spectators", 1)).await;
+    ada.must("game_action", tell("players", 2)).await;
+    // Bob does not read on before he loses the socket.
+    bob.send(&json!({"type": "set_role", "data": {"spectator": true}})).await;
+    drop(bob);
+
+    let mut bob = Client::connect(&gateway, Codec::Json);
+    let back = bob.must("reconnect", return_of(&joined, seen)).await;
+    assert_eq!(back["resumed"], "snapshot");
+    assert_eq!(bob.find_event("game_event"), None);
+
+    let seen = back["seq"].as_u64().unwrap();
+    ada.must("game_action", tell("spectators", 3)).await;
+    let mut bob = Client::connect(&gateway, Codec::Json);
+    let back = bob.must("reconnect", return_of(&joined, seen)).await;
+    assert_eq!(back["resumed"], "replayed", "of what was told to the new role");
+    assert_eq!(bob.event("game_event"), json!({"name": "told", "data": {"note": 3}}));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parlor_games::TicTacToe;
-use parlor_gateway::outbox::Taken;
+use parlor_gateway::outbox::{Message, Taken};
 use parlor_gateway::{Connection, Gateway, GatewayConfig, Handled};
 use parlor_protocol::Codec;
 use parlor_store::{Session, SessionKey, SessionStore, StoreError};
@@ -180,26 +180,31 @@ impl Client {
 
     /// Takes everything out of the outbox.
     pub(crate) fn receive(&mut self) {
+        loop {
+            let taken = self.take(64);
+            if taken.is_empty() {
+                break;
+            }
+            self.inbox.extend(taken);
+        }
+    }
+
+    /// Takes some messages out of the outbox, past the inbox: a client that reads slowly.
+    pub(crate) fn take(&mut self, messages_max: usize) -> Vec<Value> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut taken = Vec::new();
-        loop {
-            match self.connection.outbox().poll_take(&mut cx, 64, &mut taken) {
-                Poll::Ready(Taken::Messages) => {}
-                Poll::Ready(Taken::Close { code, .. }) => {
-                    self.closed = Some(code);
-                    break;
-                }
-                Poll::Pending => break,
-            }
+        match self.connection.outbox().poll_take(&mut cx, messages_max, &mut taken) {
+            Poll::Ready(Taken::Close { code, .. }) => self.closed = Some(code),
+            Poll::Ready(Taken::Messages) | Poll::Pending => {}
         }
-        for message in taken {
+        let read = |message: Message| {
             self.bytes.extend_from_slice(&message.payload);
-            let value = match self.codec {
+            match self.codec {
                 Codec::Json => serde_json::from_slice(&message.payload).unwrap(),
                 Codec::MsgPack => rmp_serde::from_slice(&message.payload).unwrap(),
-            };
-            self.inbox.push_back(value);
-        }
+            }
+        };
+        taken.into_iter().map(read).collect()
     }
 }
 

@@ -4,13 +4,16 @@
 //! - [`Secrets`] deals numbers that nobody else may see, so large that one found anywhere in what a
 //!   client was sent is a leak and no accident.
 //! - [`Failing`] refuses, panics and breaks off half-way, when it is asked to.
+//! - [`Ledger`] counts and numbers what reaches it: nothing is lost or done twice unseen.
 
 mod counting;
 mod failing;
+mod ledger;
 mod secrets;
 
 pub use counting::{Add, Added, Counting, Total};
 pub use failing::{Attempt, Failing, Fault, Marks, Noted};
+pub use ledger::{Books, Entry, Ledger, Page, Told};
 pub use secrets::{Dealt, Hands, Known, Secrets, Show, Shown};
 
 use serde::{Deserialize, Serialize};

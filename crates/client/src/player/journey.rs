@@ -1,0 +1,278 @@
+//! The task that takes a player to its seat and, whenever the connection is lost, back.
+//!
+//! It ends when the player will not come back, when it is told to stop, or when its owner drops it;
+//! whichever it is, everyone who waits at the desk hears of it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_protocol::{
+    CloseCode, ErrorCode, ErrorDetail, EventType, Joined, Resumed, ServerDraining,
+};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::PlayerOptions;
+use super::backoff::Backoff;
+use super::desk::Desk;
+use super::happenings::Queued;
+use super::status::Ended;
+use super::way_in::WayIn;
+use crate::client::{Client, Options};
+use crate::closed::Closed;
+use crate::connect::ConnectError;
+use crate::event::{Event, Events};
+use crate::request::RequestError;
+use crate::session::Session;
+
+pub(super) struct Journey<V, C> {
+    desk: Arc<Desk>,
+    connect: C,
+    url: String,
+    options: Options,
+    way_in: WayIn,
+    /// Where the events stand that were put into the queue. `None` before the first seat.
+    session: Option<Session>,
+    /// A snapshot that is not in the queue yet. What comes later goes behind it.
+    snapshot: Option<Box<Joined<V>>>,
+    queue: mpsc::Sender<Queued<V>>,
+    backoff: Backoff,
+    stop: CancellationToken,
+}
+
+/// How it went at the seat.
+enum Stay {
+    Lost(Closed),
+    Stopped,
+}
+
+/// Why there was no getting to the seat.
+enum Failure {
+    /// Trying again may help, after this time at least.
+    Passing(Duration),
+    Final(Ended),
+}
+
+impl<V, C, F, S> Journey<V, C>
+where
+    V: DeserializeOwned + Send + 'static,
+    C: FnMut() -> F + Send,
+    F: Future<Output = io::Result<S>> + Send,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    pub(super) fn new(
+        desk: Arc<Desk>,
+        connect: C,
+        url: String,
+        way_in: WayIn,
+        queue: mpsc::Sender<Queued<V>>,
+        stop: CancellationToken,
+        options: PlayerOptions,
+    ) -> Self {
+        Self {
+            desk,
+            connect,
+            url,
+            session: way_in.session().cloned(),
+            way_in: way_in.with_key(),
+            snapshot: None,
+            queue,
+            backoff: Backoff::new(options.wait_min, options.wait_max),
+            stop,
+            options: options.connection,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let ended = self.travel().await;
+        self.desk.end(&ended);
+    }
+
+    async fn travel(&mut self) -> Ended {
+        let mut wait = Duration::ZERO;
+        loop {
+            let stop = self.stop.clone();
+            let (client, events) = tokio::select! {
+                seated = self.reach_seat(wait) => match seated {
+                    Ok(seated) => seated,
+                    Err(ended) => return ended,
+                },
+                // Losing the race cuts a connection over which nobody plays yet.
+                () = stop.cancelled() => return Ended::ByClient,
+            };
+            let arrived = Instant::now();
+            let last_id = client.session().map_or(0, |session| session.last_id);
+            self.desk.open(&client.shared, last_id);
+            let stay = self.stay(&client, events).await;
+            // Where the events that were taken have led to.
+            self.session = client.session().or_else(|| self.session.take());
+            match stay {
+                Stay::Stopped => {
+                    client.close().await;
+                    return Ended::ByClient;
+                }
+                Stay::Lost(closed) if !closed.may_reconnect() => return Ended::Connection(closed),
+                Stay::Lost(closed) => {
+                    self.desk.lose();
+                    self.backoff.at_least(wait_after(&closed));
+                    self.backoff.held(arrived.elapsed());
+                    wait = self.backoff.next();
+                }
+            }
+        }
+    }
+
+    /// Passes on what happens, until the connection is over.
+    ///
+    /// An event is taken only when there is a place for it in the queue. One that finds none is still
+    /// with the server when the connection has ended, and is asked for again.
+    async fn stay(&mut self, client: &Client, mut events: Events) -> Stay {
+        let time_max = self.options.request_time_max;
+        let queue = self.queue.clone();
+        loop {
+            // Losing is safe in every arm: a place that is not used is given back.
+            let place = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Stay::Stopped,
+                place = queue.reserve() => place.ok(),
+                closed = client.shared.over() => return Stay::Lost(closed),
+                () = self.desk.overdue(time_max) => return Stay::Lost(Closed::Silent),
+            };
+            if let Some(joined) = self.snapshot.take() {
+                if let (Some(place), Some(session)) = (place, &self.session) {
+                    place.send(Queued::Snapshot(joined, Box::new(session.clone())));
+                }
+                continue;
+            }
+            // And here: an event is taken or not.
+            let event = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Stay::Stopped,
+                event = events.next() => event,
+                () = self.desk.overdue(time_max) => return Stay::Lost(Closed::Silent),
+            };
+            match event {
+                Ok(event) => {
+                    self.note_draining(&event);
+                    // Without a place nobody wants it.
+                    if let Some(place) = place {
+                        place.send(Queued::Event(event));
+                    }
+                }
+                Err(closed) => return Stay::Lost(closed),
+            }
+        }
+    }
+
+    fn note_draining(&mut self, event: &Event) {
+        if event.kind == EventType::ServerDraining
+            && let Ok(ServerDraining { reconnect_after_ms }) = event.data()
+        {
+            self.backoff.at_least(Duration::from_millis(reconnect_after_ms).min(SERVER_WAIT_MAX));
+        }
+    }
+
+    /// Tries until there is a connection at the seat, the first time after `wait`.
+    async fn reach_seat(&mut self, mut wait: Duration) -> Result<(Client, Events), Ended> {
+        loop {
+            sleep(wait).await;
+            match self.try_to_reach_seat().await {
+                Ok(seated) => return Ok(seated),
+                Err(Failure::Passing(at_least)) => self.backoff.at_least(at_least),
+                Err(Failure::Final(ended)) => return Err(ended),
+            }
+            wait = self.backoff.next();
+        }
+    }
+
+    async fn try_to_reach_seat(&mut self) -> Result<(Client, Events), Failure> {
+        let time_max = self.options.connect_time_max;
+        let Ok(Ok(stream)) = timeout(time_max, (self.connect)()).await else {
+            return Err(Failure::Passing(Duration::ZERO));
+        };
+        let connecting = Client::over(stream, &self.url, self.options.clone());
+        let (client, events) = connecting.await.map_err(no_connection)?;
+        let snapshot = match &mut self.session {
+            None => Some(sit_down(&client, &self.way_in).await.map_err(no_seat)?),
+            Some(session) => {
+                self.desk.next_try(session);
+                match client.reconnect(session).await.map_err(no_seat)? {
+                    Resumed::Snapshot(joined) => Some(joined),
+                    // One that is not in the queue yet goes before what was missed since.
+                    Resumed::Replayed(_) => self.snapshot.take(),
+                }
+            }
+        };
+        self.snapshot = snapshot;
+        self.session = client.session().or_else(|| self.session.take());
+        Ok((client, events))
+    }
+}
+
+impl<V, C> Drop for Journey<V, C> {
+    fn drop(&mut self) {
+        // Only when the task was cut short.
+        self.desk.end(&Ended::ByClient);
+    }
+}
+
+async fn sit_down<V: DeserializeOwned + Send + 'static>(
+    client: &Client,
+    way_in: &WayIn,
+) -> Result<Box<Joined<V>>, RequestError> {
+    let joined = match way_in {
+        WayIn::CreateRoom(room) => client.create_room(room).await,
+        WayIn::JoinRoom(seat) => client.join_room(seat).await,
+        WayIn::QuickMatch(seat) => client.quick_match(seat).await,
+        WayIn::Session(_) => unreachable!("a session is resumed"),
+    };
+    joined.map(Box::new)
+}
+
+fn no_connection(error: ConnectError) -> Failure {
+    if error.may_retry() {
+        Failure::Passing(Duration::ZERO)
+    } else {
+        Failure::Final(Ended::NoServer(Arc::new(error)))
+    }
+}
+
+fn no_seat(error: RequestError) -> Failure {
+    match &error {
+        RequestError::Refused(detail) if detail.retryable => Failure::Passing(retry_after(detail)),
+        RequestError::Closed(closed) if closed.may_reconnect() => {
+            Failure::Passing(wait_after(closed))
+        }
+        RequestError::Closed(closed) => Failure::Final(Ended::Connection(closed.clone())),
+        RequestError::Timeout => Failure::Passing(Duration::ZERO),
+        RequestError::Refused(_)
+        | RequestError::TooLarge { .. }
+        | RequestError::Encode(_)
+        | RequestError::Unexpected(_)
+        | RequestError::Ended(_)
+        | RequestError::TooMany { .. } => Failure::Final(Ended::NoSeat(Arc::new(error))),
+    }
+}
+
+/// What the rate limit asks for.
+fn retry_after(detail: &ErrorDetail) -> Duration {
+    let asked = match &detail.details {
+        Some(details) if detail.code == ErrorCode::RATE_LIMITED => details.get("retryAfterMs"),
+        Some(_) | None => None,
+    };
+    let millis = asked.and_then(serde_json::Value::as_u64).unwrap_or(0);
+    Duration::from_millis(millis).min(SERVER_WAIT_MAX)
+}
+
+fn wait_after(closed: &Closed) -> Duration {
+    if closed.code().is_some_and(CloseCode::wait_first) { WAIT_FIRST } else { Duration::ZERO }
+}
+
+/// Both codes that ask to wait count what was sent in the last 10 s.
+const WAIT_FIRST: Duration = Duration::from_secs(10);
+/// A server that asks for more is not believed.
+const SERVER_WAIT_MAX: Duration = Duration::from_secs(60);
