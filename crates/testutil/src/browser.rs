@@ -264,7 +264,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// When it is not reached in [`TABS_MAX`] steps.
+    /// When it is not reached in `TABS_MAX` steps.
     pub async fn tab_to(&self, label: &str) {
         for _ in 0..TABS_MAX {
             self.key(TAB).await;
