@@ -25,7 +25,7 @@ struct View {
     winner: Option<PlayerId>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Guess {
     number: Bounded<1, 100>, // Anything else is refused before the game is asked.
 }

@@ -21,6 +21,8 @@ pub struct ChatLine {
     pub text: String,
     /// When.
     pub at: Time,
+    /// Whether only those who watch may hear it.
+    pub is_aside: bool,
 }
 
 /// The last lines, oldest first.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,15 @@ pub enum Command {
     },
     /// Whoever runs the server ends the room. Cannot be refused.
     Close(CloseReason),
+}
+
+/// Where an action comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A client's request, by its id if it has one.
+    Request(Option<u64>),
+    /// A bot that decided on this version.
+    Bot(u64),
 }
 
 /// Someone new.
@@ -189,6 +199,13 @@ pub enum Refusal {
     /// A bot decided on a state that has passed. It is asked again.
     #[error("the state has moved on")]
     Stale,
+    /// The player has as many actions as may wait for the next step. Waiting helps.
+    #[error("too many actions wait for the next step")]
+    #[serde(skip)]
+    TooManyActions {
+        /// Until the next step.
+        retry_after: Duration,
+    },
     /// The game refused.
     #[error(transparent)]
     Game(GameError),
@@ -201,9 +218,12 @@ pub enum Refusal {
 impl Refusal {
     /// Whether it stands for the request that it answered, so that the same again is not tried.
     ///
-    /// The two that do not are those that are never written down.
+    /// Those that do not are never written down.
     pub(crate) fn is_lasting(&self) -> bool {
-        !matches!(self, Self::UnknownBotLevel { .. } | Self::Failed(_))
+        !matches!(
+            self,
+            Self::UnknownBotLevel { .. } | Self::TooManyActions { .. } | Self::Failed(_)
+        )
     }
 }
 

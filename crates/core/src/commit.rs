@@ -10,8 +10,11 @@ use crate::deadline::Timers;
 use crate::random::RandomStream;
 use crate::room::Fact;
 use crate::roster::Seat;
+use crate::sync::Shown;
+use crate::tick::Ticks;
 use crate::{
-    Audience, ChatLine, CloseReason, Digest, Game, GameError, PlayerId, Snapshot, Time, ViewKey,
+    Audience, ChatLine, CloseReason, Digest, Game, GameError, PlayerId, Refusal, Snapshot, Time,
+    ViewKey,
 };
 
 /// A change that was decided and is not yet shown to anyone.
@@ -25,8 +28,10 @@ pub struct Commit<G: Game> {
     pub room_events: Vec<RoomEvent<G>>,
     /// What the game told, in order, after the room's events.
     pub game_events: Vec<(Audience, G::Event)>,
-    /// The new state as each group of viewers present sees it; empty when no callback ran and
-    /// the phase stayed.
+    /// Whether this is the moment to show the state to those who look.
+    pub shows_state: bool,
+    /// The state as each group of viewers present sees it, by rising key; empty unless the state is
+    /// shown.
     pub views: Vec<(ViewKey, G::View)>,
     /// Whether every viewer must get the state, also one whose view is as before.
     pub whole_state: bool,
@@ -34,6 +39,10 @@ pub struct Commit<G: Game> {
     pub departed: Vec<Digest>,
     /// The player whom the command gave a seat.
     pub seated: Option<PlayerId>,
+    /// When the step was due that this is.
+    pub step_due: Option<Time>,
+    /// Steps of the game that were let go, because the room was too late for them.
+    pub steps_skipped: u64,
     /// Why the game's part in something that could not be refused was dropped.
     pub failure: Option<Failure>,
     /// The players whose seats are gone.
@@ -90,6 +99,15 @@ pub enum RoomEvent<G: Game> {
     Finished(G::Outcome),
     /// Someone said something.
     Chat(Arc<ChatLine>),
+    /// An action that had waited for its step was refused. For its player alone.
+    ActionRefused {
+        /// Whose action.
+        player: PlayerId,
+        /// The request that brought it, if it had an id.
+        request: Option<u64>,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The room has ended. Nothing follows.
     Closed(CloseReason),
 }
@@ -154,8 +172,25 @@ pub(crate) struct Head<G: Game> {
     pub(crate) clock: Time,
     /// Callbacks that failed in a row where nothing could be refused.
     pub(crate) failures: u32,
+    /// Where the game is in its steps, while one that steps is on.
+    pub(crate) ticks: Option<Ticks>,
+    /// Actions that wait for the next step, in the order they came.
+    pub(crate) gathered: Gathered<G>,
+    pub(crate) shown: Shown,
     /// When the room next wants to be called; bots, who only see what is published, aside.
     pub(crate) wake_at: Option<Time>,
+}
+
+/// Actions that wait for the next step. Most rooms never have any.
+pub(crate) type Gathered<G> = Option<Arc<Vec<Arc<GatheredAction<G>>>>>;
+
+/// An action that waits for the next step.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct GatheredAction<G: Game> {
+    pub(crate) player: PlayerId,
+    pub(crate) request: Option<u64>,
+    pub(crate) action: G::Action,
 }
 
 impl<G: Game> Clone for Head<G> {
@@ -165,6 +200,9 @@ impl<G: Game> Clone for Head<G> {
             books: Arc::clone(&self.books),
             clock: self.clock,
             failures: self.failures,
+            ticks: self.ticks,
+            gathered: self.gathered.clone(),
+            shown: self.shown,
             wake_at: self.wake_at,
         }
     }
@@ -234,6 +272,7 @@ impl<G: Game> fmt::Debug for RoomEvent<G> {
             Self::Started => "Started",
             Self::Finished(_) => "Finished",
             Self::Chat(_) => "Chat",
+            Self::ActionRefused { .. } => "ActionRefused",
             Self::Closed(_) => "Closed",
         })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Data, GameError, GameRng, PlayerId, Rules};
+use crate::{Ctx, Data, GameError, GameRng, PlayerId, Rules, Step};
 
 /// The rules of a game.
 ///
@@ -36,7 +36,7 @@ pub trait Game: Sized + Send + Sync + 'static {
     /// Everything the game knows, secrets included.
     type State: Data + Clone;
     /// What a player may do.
-    type Action: Data;
+    type Action: Data + Clone;
     /// What the game tells players beside the state: an enum with
     /// `#[serde(tag = "name", content = "data", rename_all = "snake_case")]`, or
     /// [`Never`](crate::Never).
@@ -135,6 +135,16 @@ pub trait Game: Sized + Send + Sync + 'static {
         &self,
         _state: &mut Self::State,
         _timer: Self::Timer,
+        _ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        Ok(())
+    }
+
+    /// The next step of a game whose [`Rules::tick`] names a rate. All steps have the same length.
+    fn on_tick(
+        &self,
+        _state: &mut Self::State,
+        _step: Step,
         _ctx: &mut Ctx<'_, Self>,
     ) -> Result<(), GameError> {
         Ok(())
@@ -246,6 +256,9 @@ pub trait Bot<G: Game>: Send + Sync + 'static {
     fn decide(&self, view: &G::View, me: PlayerId, rng: &mut GameRng) -> Option<G::Action>;
 
     /// How long it seems to think before it acts, so that people can follow. Defaults to 700 ms.
+    ///
+    /// In a game that steps, the time from one decision to the next: it is asked again and again,
+    /// at steps, and what it decides holds though the state has moved on.
     fn thinking_time(&self) -> Duration {
         Duration::from_millis(700)
     }

@@ -26,6 +26,8 @@ mod room;
 mod roster;
 mod rules;
 mod snapshot;
+mod sync;
+mod tick;
 mod values;
 
 pub use rand;
@@ -37,11 +39,13 @@ pub use game_error::GameError;
 pub use ids::{Digest, PlayerId, Time};
 pub use random::{GameRng, Seed};
 pub use rules::{AfterGrace, Rules, StartRule};
+pub use sync::{Sync, SyncMode};
+pub use tick::{Actions, GATHERED_PER_PLAYER_MAX, Hz, STEPS_BEHIND_MAX, Step, Tick};
 pub use values::{Bounded, Data, Never, PlayerMap, Scalar};
 
 pub use answers::{ANSWERS_AFTER_LEAVING, ANSWERS_PER_SEAT_MAX, Answer, DEPARTED_MAX, Recall};
 pub use chat::{CHAT_LINES_MAX, ChatLine};
-pub use command::{CloseReason, Command, Join, Refusal, SettingsChanges};
+pub use command::{CloseReason, Command, Join, Origin, Refusal, SettingsChanges};
 pub use commit::{Commit, Failure, Fault, LeaveReason, RoomEvent};
 pub use room::{
     BANS_MAX, BotTurn, CreateError, FAILURES_IN_A_ROW_MAX, HOST_AWAY_MAX, Room, SavedRoom, Setup,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Sync, Tick};
+
 /// How a room of a game is run.
 ///
 /// [`Rules::seats`] is ready to use; change a field to change your mind.
@@ -23,6 +25,12 @@ pub struct Rules {
     pub start: StartRule,
     /// Whether players may sit down, and spectators become players, during play. Defaults to no.
     pub late_join: bool,
+    /// How the game steps while it is on. Defaults to not at all: then only players and timers move it.
+    pub tick: Option<Tick>,
+    /// How the state reaches those who look at it. Defaults to the whole of it at every change.
+    pub sync: Sync,
+    /// Whether players hear during play what spectators say. Defaults to no: who watches sees more.
+    pub spectators_heard: bool,
     /// How long a lost player's seat is held in play. Defaults to 60 s.
     pub grace_in_play: Duration,
     /// How long it is held in the lobby and after the end. Defaults to 15 s.
@@ -45,6 +53,9 @@ impl Rules {
             spectators_max: 32,
             start: StartRule::WhenFull,
             late_join: false,
+            tick: None,
+            sync: Sync::states(),
+            spectators_heard: false,
             grace_in_play: Duration::from_secs(60),
             grace_in_lobby: Duration::from_secs(15),
             after_grace: AfterGrace::Remove,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_core::{
-    Command, Commit, Digest, Game, GameError, Join, PlayerId, Refusal, Room, RoomEvent, Seed,
-    Setup, Time, Viewer,
+    Command, Commit, Digest, Game, GameError, Join, Origin, PlayerId, Refusal, Room, RoomEvent,
+    Seed, Setup, Time, Viewer,
 };
 
 pub(crate) struct Playroom<G: Game> {
@@ -125,7 +125,7 @@ impl<G: Game> Playroom<G> {
     /// Lets `player` act. Anything but the game's own refusal is a mistake in the test.
     pub(crate) fn act(&mut self, player: PlayerId, action: G::Action) -> Result<(), GameError> {
         let deed = Deed::Action(player, serde_json::to_vec(&action).unwrap());
-        match self.room.act(self.now, player, action, None) {
+        match self.room.act(self.now, player, action, Origin::Request(None)) {
             Ok(commit) => {
                 self.did(deed, commit);
                 Ok(())

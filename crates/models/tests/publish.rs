@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parlor_core::{
-    About, Command, Ctx, Digest, Game, GameError, Join, Never, PlayerId, Refusal, Room, RoomView,
-    Rules, Seed, Settings, Setup, Snapshot, StartRule, Time, Viewer,
+    About, Command, Ctx, Digest, Game, GameError, Join, Never, Origin, PlayerId, Refusal, Room,
+    RoomView, Rules, Seed, Settings, Setup, Snapshot, StartRule, Time, Viewer,
 };
 use serde::{Deserialize, Serialize};
 use shuttle::scheduler::DfsScheduler;
@@ -117,7 +117,7 @@ fn room(copies: &Arc<Copies>) -> Room<Halves> {
 }
 
 fn add(room: &mut Room<Halves>, n: u64) {
-    let commit = room.act(NOW, PlayerId::FIRST, n, None).unwrap();
+    let commit = room.act(NOW, PlayerId::FIRST, n, Origin::Request(None)).unwrap();
     thread::yield_now();
     room.publish(commit);
 }
@@ -210,7 +210,7 @@ fn two_readers_see_whole_published_states_in_every_order() {
 fn refused_change_is_never_seen_in_any_order() {
     try_every_order(1, 2, &[0, 1, 2], |room| {
         add(room, 1);
-        let refusal = room.act(NOW, PlayerId::FIRST, REFUSED, None).unwrap_err();
+        let refusal = room.act(NOW, PlayerId::FIRST, REFUSED, Origin::Request(None)).unwrap_err();
         assert_eq!(refusal, Refusal::Game(GameError::invalid_move("too much")));
         add(room, 1);
     });
@@ -219,8 +219,8 @@ fn refused_change_is_never_seen_in_any_order() {
 #[test]
 fn change_put_back_is_never_seen_in_any_order() {
     try_every_order(1, 2, &[0, 1, 2], |room| {
-        let first = room.act(NOW, PlayerId::FIRST, 1, None).unwrap();
-        let second = room.act(NOW, PlayerId::FIRST, 10, None).unwrap();
+        let first = room.act(NOW, PlayerId::FIRST, 1, Origin::Request(None)).unwrap();
+        let second = room.act(NOW, PlayerId::FIRST, 10, Origin::Request(None)).unwrap();
         room.put_back(second);
         room.publish(first);
         add(room, 1);

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::Room;
 use super::draft::guarded;
-use crate::{Bot, Commit, Effort, Game, GameRng, Phase, PlayerId, Refusal, Snapshot, Time, Viewer};
+use crate::{
+    Bot, Commit, Effort, Game, GameRng, Origin, Phase, PlayerId, Refusal, Snapshot, Time, Viewer,
+};
 
 /// The bots of a room and what each is up to.
 pub(super) struct Bots<G: Game>(Vec<Desk<G>>);
@@ -21,6 +23,8 @@ struct Desk<G: Game> {
     thinking_time: Duration,
     effort: Effort,
     mood: Mood,
+    /// When it was asked last.
+    asked_at: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +123,8 @@ impl<G: Game> Bots<G> {
                 Phase::Lobby | Phase::Finished => Mood::Resting,
             };
             let (player, level) = (seat.id, Arc::clone(level));
-            self.0.push(Desk { player, level, mind, thinking_time, effort, mood });
+            let asked_at = now;
+            self.0.push(Desk { player, level, mind, thinking_time, effort, mood, asked_at });
         }
     }
 
@@ -144,12 +149,12 @@ impl<G: Game> Bots<G> {
 
     /// Takes note that `player` has answered what it was asked about version `seen`. An answer to
     /// an older question changes nothing.
-    fn answered(&mut self, player: PlayerId, seen: u64, mood: Mood) {
+    fn answered(&mut self, player: PlayerId, seen: u64, next: impl FnOnce(&Desk<G>) -> Mood) {
         let asked = Mood::Asked(seen);
         if let Some(desk) =
             self.0.iter_mut().find(|desk| desk.player == player && desk.mood == asked)
         {
-            desk.mood = mood;
+            desk.mood = next(desk);
         }
     }
 }
@@ -168,6 +173,7 @@ impl<G: Game> Room<G> {
         for desk in &mut self.bots.0 {
             if matches!(desk.mood, Mood::Thinking(until) if until <= now) {
                 desk.mood = Mood::Asked(snapshot.version);
+                desk.asked_at = self.head.clock;
                 turns.push(BotTurn {
                     game: Arc::clone(&self.game),
                     mind: Arc::clone(&desk.mind),
@@ -195,9 +201,14 @@ impl<G: Game> Room<G> {
         // Bots go by what is published: a change that is not wakes them when it is.
         let published = self.published.load_full();
         let is_behind = published.phase == Phase::Playing && published.version != seen;
-        self.bots.answered(bot, seen, if is_behind { Mood::Thinking(now) } else { Mood::Resting });
+        let steps = self.head.ticks.is_some();
+        self.bots.answered(bot, seen, |desk| match (steps, is_behind) {
+            (true, _) => Mood::Thinking(desk.asked_at + desk.thinking_time),
+            (false, true) => Mood::Thinking(now),
+            (false, false) => Mood::Resting,
+        });
         match action {
-            Some(action) => self.act(now, bot, action, Some(seen)).map(Some),
+            Some(action) => self.act(now, bot, action, Origin::Bot(seen)).map(Some),
             None => Ok(None),
         }
     }

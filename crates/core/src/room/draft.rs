@@ -6,12 +6,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::facts;
-use crate::commit::{Books, Head};
+use crate::commit::{Books, Gathered, Head};
 use crate::ctx::Effects;
+use crate::tick::Ticks;
 use crate::{
     Audience, Charter, Commit, Ctx, Digest, Failure, Fault, Game, GameError, Phase, PlayerId,
-    Refusal, RoomEvent, Roster, Seat, Settings, Snapshot, Time, ViewKey,
+    Refusal, RoomEvent, Roster, Seat, Settings, Snapshot, SyncMode, Time, ViewKey, Viewer,
 };
 
 pub(super) struct Draft<'a, G: Game> {
@@ -28,10 +28,16 @@ pub(super) struct Draft<'a, G: Game> {
     roster: Option<Roster>,
     settings: Option<Settings>,
     books: Option<Books<G>>,
+    pub(super) ticks: Option<Ticks>,
+    pub(super) gathered: Gathered<G>,
 
     room_events: Vec<RoomEvent<G>>,
     game_events: Vec<(Audience, G::Event)>,
     whole_state: bool,
+    /// Whether this is a moment at which a state that waits may be shown.
+    pub(super) may_show: bool,
+    pub(super) step_due: Option<Time>,
+    pub(super) steps_skipped: u64,
     pub(super) departed: Vec<Digest>,
     pub(super) left: Vec<PlayerId>,
     pub(super) seated: Option<PlayerId>,
@@ -57,9 +63,15 @@ impl<'a, G: Game> Draft<'a, G> {
             roster: None,
             settings: None,
             books: None,
+            ticks: head.ticks,
+            gathered: head.gathered.clone(),
             room_events: Vec::new(),
             game_events: Vec::new(),
             whole_state: false,
+            // A game that steps is shown at its steps.
+            may_show: head.ticks.is_none(),
+            step_due: None,
+            steps_skipped: 0,
             departed: Vec::new(),
             left: Vec::new(),
             seated: None,
@@ -78,6 +90,14 @@ impl<'a, G: Game> Draft<'a, G> {
     pub(super) fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
         self.whole_state = true;
+        for waiting in self.gathered.take().iter().flat_map(|gathered| gathered.iter()) {
+            let (player, request) = (waiting.player, waiting.request);
+            self.tell(RoomEvent::ActionRefused { player, request, refusal: Refusal::Over });
+        }
+        self.ticks = match (phase, &self.charter.rules.tick) {
+            (Phase::Playing, Some(tick)) => Some(Ticks::start(tick.rate, self.now)),
+            (Phase::Playing, None) | (Phase::Lobby | Phase::Finished, _) => None,
+        };
     }
 
     pub(super) fn roster(&self) -> &Roster {
@@ -204,6 +224,7 @@ impl<'a, G: Game> Draft<'a, G> {
         let rescheduled = self.roster.is_some()
             || self.phase != before.snapshot.phase
             || self.books.is_some()
+            || self.ticks != before.ticks
             || failures != before.failures;
 
         let snapshot = if changed {
@@ -220,20 +241,45 @@ impl<'a, G: Game> Draft<'a, G> {
             Arc::clone(&before.snapshot)
         };
         let books = self.books.map_or_else(|| Arc::clone(&before.books), Arc::new);
-        let views = if state_moved { views(self.game, &snapshot)? } else { Vec::new() };
-        let wake_at = if rescheduled {
-            facts::wake_at(self.charter, &snapshot, &books, self.now, failures)
-        } else {
-            before.wake_at
-        };
 
+        let sync = self.charter.rules.sync;
+        let mut shown = before.shown;
+        let is_due = self.may_show
+            && snapshot.version != shown.version
+            && sync.mode != SyncMode::Events
+            && self.now >= shown.next;
+        // Without the game there is nothing to ask for views: what failed may have been one of them.
+        let shows_state = self.with_game && (self.whole_state || is_due);
+        if shows_state {
+            shown.show(snapshot.version, sync.rate, self.now);
+        } else if is_due {
+            shown.pass(sync.rate, self.now);
+        }
+        let views = if shows_state { views(self.game, &snapshot)? } else { Vec::new() };
+
+        let mut after = Head {
+            snapshot,
+            books,
+            clock: self.now,
+            failures,
+            ticks: self.ticks,
+            gathered: self.gathered,
+            shown,
+            wake_at: before.wake_at,
+        };
+        if rescheduled || after.has_unshown(self.charter) != before.has_unshown(self.charter) {
+            after.reschedule(self.charter);
+        }
         Ok(Commit {
             before: before.clone(),
-            after: Head { snapshot, books, clock: self.now, failures, wake_at },
+            after,
             room_events: self.room_events,
             game_events: self.game_events,
+            shows_state,
             views,
             whole_state: self.whole_state,
+            step_due: self.step_due,
+            steps_skipped: self.steps_skipped,
             departed: self.departed,
             seated: self.seated,
             failure: None,
@@ -254,6 +300,13 @@ impl<'a, G: Game> Draft<'a, G> {
         // A new token alone, of which nobody is told, is no reason to try again.
         if self.books().start_failed && !self.room_events.is_empty() {
             self.books_mut().start_failed = false;
+        }
+        if self.charter.rules.tick.is_some_and(|tick| tick.pause_when_empty) {
+            let is_empty = !self.roster().seats().any(|seat| seat.connected);
+            let now = self.now;
+            if let Some(ticks) = &mut self.ticks {
+                ticks.pause(is_empty, now);
+            }
         }
     }
 }
@@ -329,18 +382,16 @@ fn copy<S: Clone>(state: &Arc<S>, spare: Option<Arc<S>>) -> Arc<S> {
     }
 }
 
-/// The state as each group of viewers that is present sees it, each group once.
+/// The state as each group of viewers that is present sees it, each group once, by rising key.
 fn views<G: Game>(game: &G, snapshot: &Snapshot<G>) -> Result<Vec<(ViewKey, G::View)>, Refusal> {
     guarded(|| {
-        let mut views: Vec<(ViewKey, G::View)> = Vec::new();
-        for seat in snapshot.roster.seats().filter(|seat| seat.connected) {
-            let viewer = seat.viewer();
-            let key = game.view_key(viewer);
-            if !views.iter().any(|(other, _)| *other == key) {
-                views.push((key, game.view(&snapshot.state, viewer)));
-            }
-        }
-        Ok(views)
+        let present = snapshot.roster.seats().filter(|seat| seat.connected).map(Seat::viewer);
+        let mut groups: Vec<(ViewKey, Viewer)> =
+            present.map(|viewer| (game.view_key(viewer), viewer)).collect();
+        groups.sort_by_key(|(key, _)| *key);
+        groups.dedup_by_key(|(key, _)| *key);
+        let view = |(key, viewer)| (key, game.view(&snapshot.state, viewer));
+        Ok(groups.into_iter().map(view).collect())
     })
     .map_err(|fault| refusal("view", fault))
 }

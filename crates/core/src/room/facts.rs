@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::{FAILURES_IN_A_ROW_MAX, Room};
-use crate::commit::{Books, Head};
+use crate::commit::Head;
 use crate::{
     AfterGrace, Charter, CloseReason, Command, Commit, Failure, Fault, Game, LeaveReason, Phase,
-    PlayerId, Refusal, RoomEvent, Snapshot, StartRule, Time,
+    PlayerId, Refusal, RoomEvent, Snapshot, StartRule, SyncMode, Time,
 };
 
 /// Something that has happened.
@@ -36,6 +36,12 @@ pub(crate) enum Fact {
     GraceOver(PlayerId),
     /// The host is away for too long.
     HostAway,
+    /// The room is too late for so many steps of its game.
+    SkipSteps(u64),
+    /// A step of the game is due.
+    Tick,
+    /// A state that was not shown yet may be.
+    Show,
 }
 
 impl Fact {
@@ -95,13 +101,7 @@ impl<G: Game> Room<G> {
             draft.settle(fact)
         })?;
         commit.after.failures = failures;
-        commit.after.wake_at = wake_at(
-            &self.charter,
-            &commit.after.snapshot,
-            &commit.after.books,
-            commit.after.clock,
-            failures,
-        );
+        commit.after.reschedule(&self.charter);
         self.head = commit.after.clone();
         commit.fact = Some(fact);
         commit.failure = Some(failure);
@@ -119,7 +119,9 @@ impl Fact {
             Self::GraceOver(_) => "on_forfeit or on_leave",
             Self::Start => "on_start",
             Self::Timer => "on_timer",
-            Self::Close(_) | Self::HostAway => "none",
+            Self::Tick => "on_tick",
+            Self::Show => "view",
+            Self::Close(_) | Self::HostAway | Self::SkipSteps(_) => "none",
         }
     }
 }
@@ -143,6 +145,13 @@ impl<G: Game> Draft<'_, G> {
                 self.hand_over();
                 Ok(())
             }
+            Fact::SkipSteps(steps) => {
+                self.skip_steps(steps);
+                Ok(())
+            }
+            Fact::Tick => self.take_step(),
+            // To be at this moment is all there is to it: see `Draft::commit`.
+            Fact::Show => Ok(()),
         }
     }
 
@@ -195,52 +204,58 @@ impl<G: Game> Head<G> {
         if self.wake_at? > now {
             return None;
         }
-        let next = next_deadline(charter, &self.snapshot, &self.books, self.clock, self.failures);
-        next.filter(|(at, _)| *at <= now)
+        let (at, fact) = self.next_deadline(charter).filter(|(at, _)| *at <= now)?;
+        if let (Fact::Tick, Some(ticks)) = (fact, &self.ticks) {
+            let surplus = ticks.surplus(now);
+            if surplus > 0 {
+                return Some((at, Fact::SkipSteps(surplus)));
+            }
+        }
+        Some((at, fact))
     }
-}
 
-/// When a room with this content next wants to be called.
-pub(super) fn wake_at<G: Game>(
-    charter: &Charter<G>,
-    snapshot: &Snapshot<G>,
-    books: &Books<G>,
-    now: Time,
-    failures: u32,
-) -> Option<Time> {
-    next_deadline(charter, snapshot, books, now, failures).map(|(at, _)| at)
-}
+    /// Finds out anew when the room next wants to be called.
+    pub(super) fn reschedule(&mut self, charter: &Charter<G>) {
+        self.wake_at = self.next_deadline(charter).map(|(at, _)| at);
+    }
 
-/// The room's next deadline. Among equal times, in the order they stand here.
-fn next_deadline<G: Game>(
-    charter: &Charter<G>,
-    snapshot: &Snapshot<G>,
-    books: &Books<G>,
-    now: Time,
-    failures: u32,
-) -> Option<(Time, Fact)> {
-    if books.closed.is_some() {
-        return None;
+    /// Whether a state waits to be shown that no step will show.
+    pub(super) fn has_unshown(&self, charter: &Charter<G>) -> bool {
+        self.ticks.is_none()
+            && self.shown.version != self.snapshot.version
+            && charter.rules.sync.mode != SyncMode::Events
     }
-    if failures >= FAILURES_IN_A_ROW_MAX {
-        return Some((now, Fact::Close(CloseReason::Error)));
+
+    /// The room's next deadline. Among equal times, in the order they stand here.
+    fn next_deadline(&self, charter: &Charter<G>) -> Option<(Time, Fact)> {
+        let Self { snapshot, books, .. } = self;
+        if books.closed.is_some() {
+            return None;
+        }
+        if self.failures >= FAILURES_IN_A_ROW_MAX {
+            return Some((self.clock, Fact::Close(CloseReason::Error)));
+        }
+        if snapshot.phase == Phase::Lobby
+            && !books.start_failed
+            && starts_by_itself(charter, snapshot)
+        {
+            return Some((self.clock, Fact::Start));
+        }
+        let graces = snapshot
+            .roster
+            .seats()
+            .filter_map(|seat| Some((seat.grace_until?, Fact::GraceOver(seat.id()))));
+        let others = [
+            books.host_until.map(|at| (at, Fact::HostAway)),
+            books.timers.next().map(|at| (at, Fact::Timer)),
+            self.ticks.and_then(|ticks| ticks.next()).map(|at| (at, Fact::Tick)),
+            self.has_unshown(charter).then_some((self.shown.next, Fact::Show)),
+            books.empty_until.map(|at| (at, Fact::Close(CloseReason::Empty))),
+            books.finished_until.map(|at| (at, Fact::Close(CloseReason::Finished))),
+        ];
+        // `min_by_key` keeps the first of equals.
+        graces.chain(others.into_iter().flatten()).min_by_key(|(at, _)| *at)
     }
-    if snapshot.phase == Phase::Lobby && !books.start_failed && starts_by_itself(charter, snapshot)
-    {
-        return Some((now, Fact::Start));
-    }
-    let graces = snapshot
-        .roster
-        .seats()
-        .filter_map(|seat| Some((seat.grace_until?, Fact::GraceOver(seat.id()))));
-    let others = [
-        books.host_until.map(|at| (at, Fact::HostAway)),
-        books.timers.next().map(|at| (at, Fact::Timer)),
-        books.empty_until.map(|at| (at, Fact::Close(CloseReason::Empty))),
-        books.finished_until.map(|at| (at, Fact::Close(CloseReason::Finished))),
-    ];
-    // `min_by_key` keeps the first of equals.
-    graces.chain(others.into_iter().flatten()).min_by_key(|(at, _)| *at)
 }
 
 fn starts_by_itself<G: Game>(charter: &Charter<G>, snapshot: &Snapshot<G>) -> bool {

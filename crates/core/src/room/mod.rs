@@ -12,6 +12,7 @@ mod host;
 mod play;
 mod saved;
 mod seats;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +25,11 @@ use arc_swap::ArcSwap;
 use crate::answers::{Answered, Answers};
 use crate::commit::{Books, Head};
 use crate::random::RandomStream;
+use crate::sync::Shown;
 use crate::{
     Answer, Charter, ChatLine, CloseReason, Command, Commit, Digest, Failure, Fault, Game,
-    GameError, Phase, PlayerId, Recall, Refusal, RoomView, Seat, Seed, Settings, Snapshot, Time,
-    Viewer,
+    GameError, Origin, Phase, PlayerId, Recall, Refusal, RoomView, Seat, Seed, Settings, Snapshot,
+    Time, Viewer,
 };
 
 pub use bots::BotTurn;
@@ -134,8 +136,17 @@ impl<G: Game> Room<G> {
             settings: Arc::new(settings),
         });
         let charter = Arc::new(Charter { options, rules, created_at: now });
-        let wake_at = facts::wake_at(&charter, &snapshot, &books, now, 0);
-        let head = Head { snapshot, books: Arc::new(books), clock: now, failures: 0, wake_at };
+        let mut head = Head {
+            snapshot,
+            books: Arc::new(books),
+            clock: now,
+            failures: 0,
+            ticks: None,
+            gathered: None,
+            shown: Shown::default(),
+            wake_at: None,
+        };
+        head.reschedule(&charter);
         Ok(Self::assemble(game, charter, head, Answers::default()))
     }
 
@@ -157,16 +168,16 @@ impl<G: Game> Room<G> {
 
     /// Lets `player`, human or bot, act in the game. Otherwise the same as [`apply`](Self::apply).
     ///
-    /// `seen` is the version that a bot decided on: the action is refused when the state has
-    /// moved on since.
+    /// What a bot decided is refused when the state has moved on since, but in a game that steps. Where
+    /// actions are [gathered](crate::Actions::Gathered) it waits for the next step.
     pub fn act(
         &mut self,
         now: Time,
         player: PlayerId,
         action: G::Action,
-        seen: Option<u64>,
+        origin: Origin,
     ) -> Result<Commit<G>, Refusal> {
-        self.transact(now, |draft| draft.act(player, action, seen))
+        self.transact(now, |draft| draft.act(player, action, origin))
     }
 
     /// Fires the earliest deadline that is due at `now`, at its own time. `None` when none is.
@@ -174,6 +185,9 @@ impl<G: Game> Room<G> {
     /// Each deadline is a change of its own: publish it before asking for the next.
     pub fn advance(&mut self, now: Time) -> Option<Commit<G>> {
         let (at, fact) = self.head.due(&self.charter, now)?;
+        if fact == Fact::Tick && self.head.gathered.is_some() {
+            return Some(self.apply_gathered(at));
+        }
         match self.settle(at, fact) {
             Ok(commit) => Some(commit),
             Err(refusal) => unreachable!("a deadline cannot be refused: {refusal}"),
@@ -282,9 +296,10 @@ impl<G: Game> Room<G> {
         &self.head.snapshot
     }
 
-    /// The last lines of chat, oldest first.
-    pub fn chat(&self) -> impl ExactSizeIterator<Item = &ChatLine> {
-        self.head.books.chat.lines()
+    /// The last lines of chat that `viewer` may hear, oldest first.
+    pub fn chat(&self, viewer: Viewer) -> impl Iterator<Item = &ChatLine> {
+        let hears = move |line: &&ChatLine| !line.is_aside || viewer == Viewer::Spectator;
+        self.head.books.chat.lines().filter(hears)
     }
 
     /// The seat whose human holds the token with this digest.
@@ -306,9 +321,11 @@ impl<G: Game> Room<G> {
     /// When the room next wants to be called: for [`advance`](Self::advance) or
     /// [`due_bots`](Self::due_bots).
     pub fn wake_at(&self) -> Option<Time> {
-        match self.closed() {
-            Some(_) => None,
-            None => [self.head.wake_at, self.bots.wake_at()].into_iter().flatten().min(),
+        match (self.closed(), &self.head.ticks) {
+            (Some(_), _) => None,
+            // Bots are asked at steps.
+            (None, Some(_)) => self.head.wake_at,
+            (None, None) => [self.head.wake_at, self.bots.wake_at()].into_iter().flatten().min(),
         }
     }
 

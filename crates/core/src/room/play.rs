@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::draft::Draft;
 use crate::chat::ChatLog;
 use crate::{
-    ChatLine, Command, Game, Phase, PlayerId, Refusal, RoomEvent, Seat, SeatKind, StartRule,
+    Actions, ChatLine, Command, Game, Origin, Phase, PlayerId, Refusal, RoomEvent, Seat, SeatKind,
+    StartRule,
 };
 
 impl<G: Game> Draft<'_, G> {
@@ -35,30 +36,56 @@ impl<G: Game> Draft<'_, G> {
         &mut self,
         player: PlayerId,
         action: G::Action,
-        seen: Option<u64>,
+        origin: Origin,
     ) -> Result<(), Refusal> {
+        self.check_plays(player)?;
+        let tick = self.charter.rules.tick;
+        let request = match origin {
+            Origin::Request(id) => id,
+            Origin::Bot(version) => {
+                // The version alone does not tell when a stand-in's player came back: the game may have
+                // failed to hear of it. In a game that steps all move at once, and none waits.
+                let has_passed = version != self.version() && tick.is_none();
+                if has_passed || self.seat(player)?.bot.is_none() {
+                    return Err(Refusal::Stale);
+                }
+                None
+            }
+        };
+        match tick.map(|tick| tick.actions) {
+            Some(Actions::Gathered) => self.gather(player, request, action),
+            Some(Actions::AsTheyCome) | None => self.run_action(player, action),
+        }
+    }
+
+    /// Whether `player` may act now.
+    pub(super) fn check_plays(&self, player: PlayerId) -> Result<(), Refusal> {
         let seat = self.seat(player)?;
         if seat.spectator || seat.forfeited {
             return Err(Refusal::NotAPlayer);
         }
         match self.phase() {
-            Phase::Playing => {}
-            Phase::Lobby => return Err(Refusal::NotStarted),
-            Phase::Finished => return Err(Refusal::Over),
+            Phase::Playing => Ok(()),
+            Phase::Lobby => Err(Refusal::NotStarted),
+            Phase::Finished => Err(Refusal::Over),
         }
-        if let Some(version) = seen {
-            // The version alone does not tell when a stand-in's player came back: the game may have
-            // failed to hear of it.
-            if version != self.version() || seat.bot.is_none() {
-                return Err(Refusal::Stale);
-            }
-        }
+    }
+
+    pub(super) fn run_action(
+        &mut self,
+        player: PlayerId,
+        action: G::Action,
+    ) -> Result<(), Refusal> {
         self.call("on_action", |game, state, ctx| game.on_action(state, player, action, ctx))
     }
 
     fn chat(&mut self, player: PlayerId, text: String) -> Result<(), Refusal> {
-        let name = Arc::clone(&self.seat(player)?.name);
-        let line = Arc::new(ChatLine { player, name, text, at: self.now });
+        let seat = self.seat(player)?;
+        let name = Arc::clone(&seat.name);
+        let is_aside = seat.spectator
+            && self.phase() == Phase::Playing
+            && !self.charter.rules.spectators_heard;
+        let line = Arc::new(ChatLine { player, name, text, at: self.now, is_aside });
         let finished_until = self.now + self.charter.rules.close_finished_after;
         let books = self.books_mut();
         ChatLog::push(Arc::make_mut(&mut books.chat), Arc::clone(&line));

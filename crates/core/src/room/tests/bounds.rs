@@ -38,7 +38,8 @@ fn chat_keeps_its_last_lines() {
     for n in 0..=CHAT_LINES_MAX {
         table.must(chat(P1, &n.to_string()));
     }
-    let lines: Vec<&str> = table.room.chat().map(|line| line.text.as_str()).collect();
+    let lines: Vec<&str> =
+        table.room.chat(crate::Viewer::Spectator).map(|line| line.text.as_str()).collect();
     assert_eq!(lines.len(), CHAT_LINES_MAX);
     assert_eq!((lines[0], lines[CHAT_LINES_MAX - 1]), ("1", "50"));
     assert_eq!(table.refused(chat(P2, "who am I")), Refusal::NoSuchPlayer);

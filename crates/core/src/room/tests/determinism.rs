@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::probe::{Action, Options, Probe};
 use super::{P1, Table, Wish, millis};
-use crate::{AfterGrace, Command, PlayerId, Room, SavedRoom, SettingsChanges, StartRule};
+use crate::{
+    Actions, AfterGrace, Command, PlayerId, Room, SavedRoom, SettingsChanges, StartRule, Sync, Tick,
+};
 
 const CASES: u32 = if cfg!(miri) { 2 } else { 96 };
 const STEPS_MAX: usize = if cfg!(miri) { 12 } else { 80 };
@@ -78,14 +80,30 @@ fn options() -> impl Strategy<Value = Options> {
         AfterGrace::Forfeit,
         AfterGrace::StandIn { level: "adds".into() },
     ]);
-    (start, after_grace, any::<bool>(), 1..=2u16, 2..=4u16).prop_map(
-        |(start, after_grace, late_join, players_min, players_max)| Options {
+    let tick = prop::sample::select(vec![
+        None,
+        None,
+        Some(Tick::hz(2)),
+        Some(Tick { actions: Actions::Gathered, ..Tick::hz(2) }),
+        Some(Tick { pause_when_empty: true, ..Tick::hz(2) }),
+    ]);
+    let sync = prop::sample::select(vec![
+        Sync::states(),
+        Sync::patches(),
+        Sync::events(),
+        Sync::states().at_hz(1),
+    ]);
+    let rules = (start, after_grace, tick, sync);
+    (rules, any::<bool>(), 1..=2u16, 2..=4u16).prop_map(
+        |((start, after_grace, tick, sync), late_join, players_min, players_max)| Options {
             players_min,
             players_max,
             spectators_max: 2,
             start,
             late_join,
             after_grace,
+            tick,
+            sync,
         },
     )
 }

@@ -19,6 +19,8 @@ mod probe;
 mod readers;
 mod refusals;
 mod seam;
+mod showing;
+mod steps;
 mod tokens;
 
 use std::sync::Arc;
@@ -28,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Room, Setup};
 use crate::{
-    Audience, CloseReason, Command, Commit, Digest, Failure, Join, Phase, PlayerId, Refusal,
-    RoomEvent, Seat, Seed, Settings, SettingsChanges, Snapshot, Time,
+    Audience, CloseReason, Command, Commit, Digest, Failure, Join, Origin, Phase, PlayerId,
+    Refusal, RoomEvent, Seat, Seed, Settings, SettingsChanges, Snapshot, Time,
 };
 
 use probe::{Action, Event, Options, Probe, State};
@@ -60,7 +62,9 @@ struct Done {
     told: Vec<String>,
     game_events: Vec<(Audience, Event)>,
     views: usize,
+    shows_state: bool,
     whole_state: bool,
+    steps_skipped: u64,
     seated: Option<PlayerId>,
     failure: Option<Failure>,
 }
@@ -113,7 +117,10 @@ impl Table {
     fn decide(&mut self, wish: impl Into<Wish>) -> Result<Commit<Probe>, Refusal> {
         match wish.into() {
             Wish::Room(command) => self.room.apply(self.now, command),
-            Wish::Act { player, action, seen } => self.room.act(self.now, player, action, seen),
+            Wish::Act { player, action, seen } => {
+                let origin = seen.map_or(Origin::Request(None), Origin::Bot);
+                self.room.act(self.now, player, action, origin)
+            }
         }
     }
 
@@ -221,7 +228,9 @@ impl Done {
             told: commit.room_events.iter().map(in_words).collect(),
             game_events: commit.game_events.clone(),
             views: commit.views.len(),
+            shows_state: commit.shows_state,
             whole_state: commit.whole_state,
+            steps_skipped: commit.steps_skipped,
             seated: commit.seated,
             failure: commit.failure.clone(),
         }
@@ -242,6 +251,9 @@ fn in_words(event: &RoomEvent<Probe>) -> String {
         RoomEvent::Started => "started".to_owned(),
         RoomEvent::Finished(outcome) => format!("finished {outcome}"),
         RoomEvent::Chat(line) => format!("chat {}: {}", line.name, line.text),
+        RoomEvent::ActionRefused { player, request, refusal } => {
+            format!("refused {player} {request:?}: {refusal}")
+        }
         RoomEvent::Closed(reason) => format!("closed {reason:?}"),
     }
 }

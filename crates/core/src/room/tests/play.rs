@@ -2,7 +2,7 @@
 
 use super::probe::{Action, Options};
 use super::{P1, P2, P3, Table, act, add_bot, join, secs};
-use crate::{Command, GameError, Phase, Refusal, StartRule};
+use crate::{Command, GameError, Phase, Refusal, StartRule, Viewer};
 
 fn starting(start: StartRule) -> Options {
     Options { start, players_min: 2, players_max: 3, ..Options::default() }
@@ -176,4 +176,22 @@ fn final_state_stays_as_it_was_when_players_leave() {
     let state = std::sync::Arc::clone(&table.seen().state);
     table.must(Command::Leave(P2));
     assert!(std::sync::Arc::ptr_eq(&state, &table.seen().state));
+}
+
+/// Who watches sees more than who plays.
+#[test]
+fn what_spectators_say_during_play_is_an_aside_and_stays_one() {
+    let mut table = Table::playing(&["Ada"]);
+    table.must(super::watch("Eve"));
+    table.must(super::chat(P2, "she has an ace"));
+    table.must(super::chat(P1, "what?"));
+    let heard = |table: &Table, viewer| -> Vec<String> {
+        table.room.chat(viewer).map(|line| line.text.clone()).collect()
+    };
+    assert_eq!(heard(&table, Viewer::Player(P1)), ["what?"]);
+    assert_eq!(heard(&table, Viewer::Spectator), ["she has an ace", "what?"]);
+
+    table.act(P1, Action::Finish);
+    table.must(super::chat(P2, "well played"));
+    assert_eq!(heard(&table, Viewer::Player(P1)), ["what?", "well played"]);
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     About, AfterGrace, Audience, Bot, Ctx, Effort, Game, GameError, GameRng, PlayerId, Rules,
-    StartRule, Time, ViewKey, Viewer,
+    StartRule, Step, Sync, Tick, Time, ViewKey, Viewer,
 };
 
 #[derive(Default)]
@@ -35,6 +35,8 @@ pub(super) struct Options {
     pub(super) start: StartRule,
     pub(super) late_join: bool,
     pub(super) after_grace: AfterGrace,
+    pub(super) tick: Option<Tick>,
+    pub(super) sync: Sync,
 }
 
 /// One to four players, begun by the host, removed when not back in time.
@@ -47,6 +49,8 @@ impl Default for Options {
             start: StartRule::Host,
             late_join: false,
             after_grace: AfterGrace::Remove,
+            tick: None,
+            sync: Sync::states(),
         }
     }
 }
@@ -62,6 +66,8 @@ pub(super) struct State {
     pub(super) seats: Vec<PlayerId>,
     pub(super) stage: Stage,
     pub(super) total: i64,
+    /// The number of the last step.
+    pub(super) steps: u64,
 }
 
 /// The room's phase, by what the callbacks said.
@@ -186,6 +192,8 @@ impl Game for Probe {
             start: options.start,
             late_join: options.late_join,
             after_grace: options.after_grace.clone(),
+            tick: options.tick,
+            sync: options.sync,
             ..Rules::seats(options.players_min, options.players_max)
         }
     }
@@ -198,6 +206,7 @@ impl Game for Probe {
             seats: Vec::new(),
             stage: Stage::Before,
             total: 0,
+            steps: 0,
         };
         self.note("setup", &mut state, None, ctx)?;
         Ok(state)
@@ -304,6 +313,16 @@ impl Game for Probe {
     ) -> Result<(), GameError> {
         state.total = state.total.wrapping_add(timer.into());
         self.note("on_timer", state, None, ctx)
+    }
+
+    fn on_tick(
+        &self,
+        state: &mut State,
+        step: Step,
+        ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        state.steps = step.number();
+        self.note("on_tick", state, None, ctx)
     }
 
     fn view(&self, state: &State, _: Viewer) -> View {

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::probe::{Action, How, Options};
 use super::{P1, P2, Table, Wish, act, add_bot, join, kick, update, watch};
-use crate::{CloseReason, Command, Digest, Refusal, SettingsChanges, StartRule};
+use crate::{
+    Actions, CloseReason, Command, Digest, GATHERED_PER_PLAYER_MAX, Refusal, SettingsChanges,
+    StartRule, Tick,
+};
 
 /// Numbers the variants. Without a wildcard arm, so that a new one must be given here; its test
 /// then misses it until a command below is refused with it.
@@ -31,10 +34,11 @@ fn number(refusal: &Refusal) -> u32 {
         Refusal::Stale => 18,
         Refusal::Game(_) => 19,
         Refusal::Failed(_) => 20,
+        Refusal::TooManyActions { .. } => 21,
     }
 }
 
-const REFUSALS: u32 = 21;
+const REFUSALS: u32 = 22;
 
 #[test]
 fn every_refusal_is_given_and_changes_nothing() {
@@ -81,6 +85,14 @@ fn every_refusal_is_given_and_changes_nothing() {
 
     let by_itself = Options { start: StartRule::WhenFull, ..Options::default() };
     say_no(&mut Table::seated(by_itself, &["Ada"]), Command::Start(P1).into());
+
+    let tick = Tick { actions: Actions::Gathered, ..Tick::hz(1) };
+    let gathering = Options { tick: Some(tick), ..Options::default() };
+    let mut table = Table::begun(gathering, &["Ada"]);
+    for _ in 0..GATHERED_PER_PLAYER_MAX {
+        table.act(P1, Action::Add(1));
+    }
+    say_no(&mut table, act(P1, Action::Add(1)));
 
     assert_eq!(given, (0..REFUSALS).collect());
 }
