@@ -11,7 +11,8 @@ use parlor_protocol::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::outbox::{Class, Message, Outbox};
+use crate::outbox::{Class, Message, Outbox, PushError};
+use crate::tree::{NotATree, Tree};
 
 /// A socket's way out: where its messages wait, and how they are written.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ pub(crate) enum Unencodable {
     /// The codec, or a type of the game's, refused.
     #[error(transparent)]
     Refused(#[from] EncodeError),
+    /// A view of the game's is no tree of values.
+    #[error(transparent)]
+    NotATree(#[from] NotATree),
     /// A `Serialize` of the game's panicked.
     #[error("encoding panicked")]
     Panicked,
@@ -44,6 +48,13 @@ impl Link {
     /// Queues an encoded message. A full outbox closes itself, and the session is resumable.
     pub(crate) fn push(&self, payload: Arc<[u8]>, class: Class) {
         let _closed_or_full = self.outbox.push(message(self.codec, payload, class));
+    }
+
+    /// Queues a patch, unless the state that it builds on still waits. Then nothing is queued, and the
+    /// whole state is to take that one's place.
+    pub(crate) fn push_patch(&self, payload: Arc<[u8]>) -> bool {
+        let pushed = self.outbox.push(message(self.codec, payload, Class::Patch));
+        pushed != Err(PushError::BaseWaits)
     }
 
     /// Answers with `data`.
@@ -105,6 +116,12 @@ pub(crate) fn transcode(event: &[u8], from: Codec, to: Codec) -> Option<Arc<[u8]
 
 pub(crate) fn message(codec: Codec, payload: Arc<[u8]>, class: Class) -> Message {
     Message { payload, class, kind: codec.frame_kind() }
+}
+
+/// Reads a view of the game's into `tree`. Its `Serialize` is the game's code and may panic.
+pub(crate) fn read_tree(view: &impl Serialize, tree: &mut Tree) -> Result<(), Unencodable> {
+    let read = catch_unwind(AssertUnwindSafe(|| tree.read(view)));
+    read.map_err(|_| Unencodable::Panicked)?.map_err(Unencodable::from)
 }
 
 /// Encodes in memory that is used again and again, then takes exactly what is needed.

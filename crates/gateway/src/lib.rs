@@ -34,6 +34,7 @@ mod sharded;
 mod shared;
 mod to_wire;
 mod traffic;
+mod tree;
 
 pub use config::GatewayConfig;
 pub use connection::{Connection, Handled};

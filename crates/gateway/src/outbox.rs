@@ -60,8 +60,11 @@ pub struct Message {
 pub enum Class {
     /// Delivered, in order.
     Reliable,
-    /// A room's state, whole: a newer one removes the undelivered one and goes to the tail.
+    /// A room's state, whole: it removes the undelivered one and goes to the tail.
     State,
+    /// What has changed in a room's state. Refused while a state waits, whole or patched: the client has
+    /// yet to see what it builds on.
+    Patch,
 }
 
 /// What became of a pushed message.
@@ -79,6 +82,9 @@ pub enum PushError {
     /// The client reads too slowly. The outbox has dropped what it held and closes with 4002.
     #[error("the outbox is full")]
     Full,
+    /// The state that a patch builds on still waits: push the whole state in its place.
+    #[error("the state that the patch builds on is not delivered")]
+    BaseWaits,
     /// The connection is ending. What the client misses, it gets when it comes back.
     #[error("the outbox is closed")]
     Closed,
@@ -107,7 +113,7 @@ pub struct OutboxTotals {
     pub queued: u64,
     /// Taken by the writer.
     pub written: u64,
-    /// States replaced by newer ones before they were taken.
+    /// States, whole or patched, that newer ones replaced before they were taken.
     pub coalesced: u64,
     /// Dropped because the client was too slow or its socket was lost.
     pub unsent: u64,
@@ -144,7 +150,12 @@ impl Outbox {
             return Err(PushError::Closed);
         }
 
-        let replaced = message.class == Class::State && state.remove_state();
+        let replaced = match message.class {
+            Class::Reliable => false,
+            Class::State => state.remove_state(),
+            Class::Patch if state.waiting_state().is_some() => return Err(PushError::BaseWaits),
+            Class::Patch => false,
+        };
         let bytes_behind_head = match state.queue.front() {
             Some(head) => state.bytes - head.payload.len() + message.payload.len(),
             None => 0,
@@ -298,13 +309,16 @@ impl fmt::Debug for Message {
 impl State {
     /// Removes the state that waits, if one does.
     fn remove_state(&mut self) -> bool {
-        let Some(at) = self.queue.iter().rposition(|waiting| waiting.class == Class::State) else {
-            return false;
-        };
+        let Some(at) = self.waiting_state() else { return false };
         let removed = self.queue.remove(at).expect("the position was just found");
         self.bytes -= removed.payload.len();
         self.totals.coalesced += 1;
         true
+    }
+
+    /// Where a state waits, whole or patched. There is never more than one.
+    fn waiting_state(&self) -> Option<usize> {
+        self.queue.iter().rposition(|waiting| waiting.class != Class::Reliable)
     }
 
     fn take(&mut self, messages_max: usize, messages: &mut Vec<Message>) {
@@ -441,6 +455,20 @@ mod tests {
         assert_eq!(fixture.take(8), got(&["a", "new", "b"]));
         assert_eq!(fixture.state("later"), Ok(Pushed::Queued), "a delivered state is not replaced");
         assert_eq!(fixture.outbox.totals().coalesced, 1);
+        fixture.check_totals();
+    }
+
+    #[test]
+    fn patch_is_refused_while_what_it_builds_on_waits_and_the_whole_state_takes_its_place() {
+        let fixture = Fixture::new(8, 100);
+        let patch = |body| fixture.outbox.push(message(body, Class::Patch));
+        assert_eq!(patch("1 to 2"), Ok(Pushed::Queued));
+        assert_eq!(fixture.reliable("a"), Ok(Pushed::Queued));
+        assert_eq!(patch("2 to 3"), Err(PushError::BaseWaits));
+        assert_eq!(fixture.state("3"), Ok(Pushed::Replaced));
+        assert_eq!(patch("3 to 4"), Err(PushError::BaseWaits));
+        assert_eq!(fixture.take(8), got(&["a", "3"]));
+        assert_eq!(patch("3 to 4"), Ok(Pushed::Queued), "what was taken is as good as seen");
         fixture.check_totals();
     }
 

@@ -3,6 +3,8 @@
 //! No match here has a wildcard arm: a new way to fail, or a new event, must choose its shape on
 //! the wire to compile.
 
+use std::time::Duration;
+
 use parlor_core::{ChatLine, CreateError, GameError, Refusal, Scalar, Seat, Time};
 use parlor_protocol as wire;
 use parlor_protocol::{ErrorCode, ErrorDetail, FieldErrors};
@@ -17,6 +19,11 @@ pub(crate) fn player_id(player: parlor_core::PlayerId) -> wire::PlayerId {
 
 pub(crate) fn millis(time: Time) -> u64 {
     time.as_millis()
+}
+
+/// Whole milliseconds, at most those of the end of time.
+pub(crate) fn duration_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn phase(phase: parlor_core::Phase) -> wire::Phase {
@@ -103,6 +110,9 @@ pub(crate) fn refusal(refusal: &Refusal, game_type: &'static str) -> ErrorDetail
         Refusal::NotAPlayer => ErrorCode::NOT_A_PLAYER,
         Refusal::NoSuchPlayer => ErrorCode::NO_SUCH_PLAYER,
         Refusal::Stale => ErrorCode::STALE_REQUEST,
+        Refusal::TooManyActions { retry_after } => {
+            return ErrorDetail::rate_limited(duration_millis(*retry_after));
+        }
         Refusal::Game(error) => return game_error(error),
         Refusal::Failed(failure) => return internal(game_type, failure),
     };

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{PlayerId, RoomCode};
+use crate::error::ErrorDetail;
+use crate::ids::{PlayerId, RequestId, RoomCode};
 use crate::room::{CloseReason, GameType, LeaveReason, Phase, RoomInfo};
 
 wire_enum! {
@@ -24,6 +25,8 @@ wire_enum! {
         RoomPatch => "room_patch",
         /// The game's own event.
         GameEvent => "game_event",
+        /// An action that had waited for its step was refused.
+        ActionRefused => "action_refused",
         /// Someone is in the room.
         PlayerJoined => "player_joined",
         /// A seat went to or from a bot.
@@ -152,6 +155,19 @@ pub struct GameEvent<D> {
     /// What the game says about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<D>,
+}
+
+/// Data of `action_refused`: what became of an action that had been accepted to wait for a step of the game.
+/// For its player alone.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ActionRefused {
+    /// The request that brought it, if it had an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// Why it was refused.
+    pub error: ErrorDetail,
 }
 
 /// Data of `player_left`.

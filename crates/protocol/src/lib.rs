@@ -51,8 +51,8 @@ pub use data::{
 pub use envelope::{Envelope, Frame, Unreadable, read_frame};
 pub use error::{ErrorCode, ErrorDetail};
 pub use event::{
-    EventType, GameEvent, GameFinished, HostChanged, PatchOp, PlayerDisconnected, PlayerLeft,
-    PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
+    ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PatchOp, PlayerDisconnected,
+    PlayerLeft, PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
     ServerDraining, Welcome, WelcomeLimits,
 };
 pub use fields::{FieldError, FieldErrors, decode_value};

@@ -13,8 +13,9 @@ use crate::data::{
 };
 use crate::error::ErrorDetail;
 use crate::event::{
-    EventType, GameEvent, GameFinished, HostChanged, PlayerDisconnected, PlayerLeft, PlayerReady,
-    PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState, ServerDraining, Welcome,
+    ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PlayerDisconnected, PlayerLeft,
+    PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
+    ServerDraining, Welcome,
 };
 use crate::ids::RequestId;
 use crate::limits::{BATCH_REQUESTS_MAX, INTEGER_MAX};
@@ -190,6 +191,7 @@ fn event_data(kind: EventType, generator: &mut SchemaGenerator) -> Schema {
         EventType::Welcome => of::<Welcome>(generator),
         EventType::RoomState => of::<RoomState<Value>>(generator),
         EventType::RoomPatch => of::<RoomPatch>(generator),
+        EventType::ActionRefused => of::<ActionRefused>(generator),
         EventType::GameEvent => of::<GameEvent<Value>>(generator),
         EventType::PlayerJoined | EventType::PlayerReplaced => of::<Player>(generator),
         EventType::PlayerLeft => of::<PlayerLeft>(generator),

@@ -8,19 +8,24 @@
 mod history;
 mod member;
 mod stage;
+mod states;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parlor_core::{Game, PlayerId, Roster, Seat, ViewKey, Viewer};
+use parlor_core::{Game, PlayerId, Roster, Seat, SyncMode, ViewKey, Viewer};
 use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
+use crate::outbox::Class;
+use crate::tree::Tree;
 
 use history::History;
 pub use history::HistoryLimits;
 pub(crate) use member::{Member, Members};
-use stage::{Staged, StagedState, To, Views};
+use stage::{Staged, To};
+pub(crate) use states::Holds;
+use states::{Seen, StagedState};
 
 /// The sending side of a room.
 pub(crate) struct Feed {
@@ -36,12 +41,14 @@ pub(crate) struct Feed {
     history: History,
     /// The number of the last state that anyone may have seen change.
     state_seq: u64,
-    /// The version of the last state.
+    /// The version that was shown last.
     version: u64,
-    /// The present state as each group of viewers sees it, in each codec in use: whoever is attached
-    /// has it, and a state that looks the same is not sent again. Where a group or a codec is
-    /// missing, nobody there has been sent the present state.
-    views: Views,
+    sends_patches: bool,
+    /// What was shown last to each group of viewers, by rising key. Where a group is missing, nobody in it
+    /// has been shown anything.
+    seen: Vec<Seen>,
+    /// Trees that are no longer needed, to read the next views into. At most one for each group.
+    spare_trees: Vec<Tree>,
     /// The messages of the commit that is about to be published. Empty in between.
     staged: Vec<Staged>,
     /// The new state of that commit, if it has one.
@@ -55,6 +62,8 @@ struct Desk {
     since: u64,
     /// The codec of its last socket.
     codec: Codec,
+    /// What its socket has of the state.
+    holds: Holds,
 }
 
 /// What a player missed while it was away.
@@ -74,7 +83,7 @@ pub(crate) struct Hold {
 }
 
 impl Feed {
-    pub(crate) fn new(epoch: String, limits: HistoryLimits) -> Self {
+    pub(crate) fn new(epoch: String, limits: HistoryLimits, mode: SyncMode) -> Self {
         Self {
             epoch,
             seq: 0,
@@ -84,7 +93,9 @@ impl Feed {
             history: History::new(limits),
             state_seq: 0,
             version: 0,
-            views: Views::default(),
+            sends_patches: mode == SyncMode::Patch,
+            seen: Vec::new(),
+            spare_trees: Vec::new(),
             staged: Vec::new(),
             staged_state: None,
         }
@@ -131,12 +142,14 @@ impl Feed {
 
     /// Gives the seat to a socket. One that had it is closed as taken over.
     ///
-    /// `attempt` is the number of the try by which it came.
+    /// `attempt` is the number of the try by which it came, `holds` what its greeting told it of the
+    /// state.
     pub(crate) fn attach(
         &mut self,
         player: PlayerId,
         viewer: Viewer,
         attempt: Option<u64>,
+        holds: Holds,
         link: Link,
     ) -> Hold {
         if let Some(former) = self.detach(player) {
@@ -145,9 +158,13 @@ impl Feed {
         self.generations += 1;
         let hold = Hold { player, generation: self.generations };
         match self.desk(player) {
-            Ok(place) => self.desks[place].codec = link.codec,
+            Ok(place) => {
+                self.desks[place].codec = link.codec;
+                self.desks[place].holds = holds;
+            }
             Err(place) => {
-                self.desks.insert(place, Desk { player, since: self.seq, codec: link.codec });
+                let desk = Desk { player, since: self.seq, codec: link.codec, holds };
+                self.desks.insert(place, desk);
             }
         }
         Arc::make_mut(&mut self.members).add(Member { hold, viewer, attempt, link });
@@ -160,7 +177,8 @@ impl Feed {
         let member = Arc::make_mut(&mut self.members).remove(player);
         if self.members.len() == 0 {
             // States that nobody is there to see make no views, so these would grow old.
-            self.views = Views::default();
+            self.seen = Vec::new();
+            self.spare_trees = Vec::new();
         }
         member
     }
@@ -185,10 +203,11 @@ impl Feed {
                 member.viewer = viewer;
                 // Whom the past was told is asked of the present role: it must not reach further
                 // back than that. A role changes only at the wish of one who is attached.
-                self.desks
-                    .iter_mut()
-                    .filter(|desk| desk.player == player)
-                    .for_each(|desk| desk.since = self.seq);
+                self.desks.iter_mut().filter(|desk| desk.player == player).for_each(|desk| {
+                    desk.since = self.seq;
+                    // It has seen what those in its old role have.
+                    desk.holds.is_current = false;
+                });
             }
         }
     }
@@ -207,30 +226,32 @@ impl Feed {
     pub(crate) fn deliver<G: Game>(&mut self, game: &G) {
         let members = Arc::clone(&self.members);
         let mut staged = std::mem::take(&mut self.staged);
-        // Asked once for each member, not for each member and view.
-        let keys: Vec<Option<ViewKey>> = match self.staged_state {
-            Some(_) => members.iter().map(|member| key_of(game, member.viewer)).collect(),
-            None => Vec::new(),
-        };
         for message in staged.drain(..) {
-            for (place, member) in members.iter().enumerate() {
-                if !message.to.includes(member, keys.get(place).copied().flatten()) {
+            for member in members.iter() {
+                if !message.to.is_heard_by(member.hold.player, member.viewer) {
                     continue;
                 }
                 if let Some(payload) = message.payload(member.link.codec) {
-                    member.link.push(Arc::clone(payload), message.class());
+                    member.link.push(Arc::clone(payload), Class::Reliable);
                 }
             }
             self.follow(message);
         }
         self.staged = staged;
-        if let Some(StagedState { views, seq, version }) = self.staged_state.take() {
-            self.views = views;
-            self.version = version;
-            if let Some(seq) = seq {
-                self.seq = seq;
-                self.state_seq = seq;
-            }
+        self.deliver_state(game);
+    }
+
+    /// Whether what was shown last is the state of this version.
+    pub(crate) fn has_shown(&self, version: u64) -> bool {
+        self.version == version
+    }
+
+    /// Takes note that the player was told the whole state of this version, at its own request.
+    pub(crate) fn was_told(&mut self, player: PlayerId, version: u64) {
+        let is_current = self.has_shown(version);
+        if let Ok(place) = self.desk(player) {
+            self.desks[place].holds =
+                Holds { version: Some(version), is_current, takes_patch: true };
         }
     }
 
@@ -238,7 +259,6 @@ impl Feed {
     fn follow(&mut self, message: Staged) {
         self.seq = message.seq;
         match message.to {
-            To::View(_) => return,
             To::Everyone | To::Audience(_) => {}
             To::Kicked(player) => {
                 if let Some(member) = self.detach(player) {

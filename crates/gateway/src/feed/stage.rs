@@ -1,16 +1,15 @@
 //! A commit's messages, numbered and encoded before anyone gets them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use memchr::memmem::Finder;
-use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, ViewKey, Viewer};
+use parlor_core::{Audience, Commit, Game, LeaveReason, PlayerId, RoomEvent, Viewer};
 use parlor_protocol as wire;
-use parlor_protocol::{Codec, EventType, RoomCode, RoomInfo};
+use parlor_protocol::{Codec, EventType, RequestId, RoomCode, RoomInfo};
 use serde::Serialize;
 
-use super::{Feed, Member};
+use super::Feed;
+use super::states::Payloads;
 use crate::encode::{Unencodable, encode_event};
-use crate::outbox::Class;
 use crate::to_wire;
 
 /// A message with its number and its bytes.
@@ -20,34 +19,6 @@ pub(super) struct Staged {
     payloads: Payloads,
 }
 
-/// A message's bytes by codec; empty where no socket uses it.
-pub(super) type Payloads = [Option<Arc<[u8]>>; Codec::ALL.len()];
-
-/// The encodings of a state by group of viewers, in the order of the room's seats.
-#[derive(Default)]
-pub(super) struct Views(Vec<(ViewKey, Payloads)>);
-
-impl Views {
-    fn of(groups: usize) -> Self {
-        Self(Vec::with_capacity(groups))
-    }
-
-    /// The encodings for `key`, which mostly is where it was before.
-    fn find(&self, key: ViewKey, likely_place: usize) -> Option<&Payloads> {
-        let likely = self.0.get(likely_place).filter(|(other, _)| *other == key);
-        let found = likely.or_else(|| self.0.iter().find(|(other, _)| *other == key));
-        found.map(|(_, payloads)| payloads)
-    }
-}
-
-/// A state being staged, beside its messages.
-pub(super) struct StagedState {
-    pub(super) views: Views,
-    /// The number it takes, if anyone sees a difference.
-    pub(super) seq: Option<u64>,
-    pub(super) version: u64,
-}
-
 /// Who gets a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum To {
@@ -55,29 +26,16 @@ pub(super) enum To {
     Everyone,
     /// Every socket, of which this player's is closed after it.
     Kicked(PlayerId),
-    /// Whom the game named.
+    /// Whom the game, or a rule of the room's, names.
     Audience(Audience),
-    /// Those who share this view.
-    View(ViewKey),
 }
 
 impl To {
-    /// Whether `member`, who shares the view `key`, is among them.
-    pub(super) fn includes(self, member: &Member, key: Option<ViewKey>) -> bool {
-        match self {
-            Self::View(of) => key == Some(of),
-            Self::Everyone | Self::Kicked(_) | Self::Audience(_) => {
-                self.is_heard_by(member.hold.player, member.viewer)
-            }
-        }
-    }
-
-    /// Whether it is an event that `player` hears. A state is no event.
+    /// Whether `player` hears it.
     pub(super) fn is_heard_by(self, player: PlayerId, viewer: Viewer) -> bool {
         match self {
             Self::Everyone | Self::Kicked(_) => true,
             Self::Audience(audience) => audience.includes(player, viewer),
-            Self::View(_) => false,
         }
     }
 }
@@ -91,13 +49,6 @@ impl Staged {
     pub(super) fn bytes(&self) -> usize {
         let payloads = self.payloads.iter().flatten().map(|payload| payload.len());
         payloads.sum::<usize>() + size_of::<Self>()
-    }
-
-    pub(super) fn class(&self) -> Class {
-        match self.to {
-            To::View(_) => Class::State,
-            To::Everyone | To::Kicked(_) | To::Audience(_) => Class::Reliable,
-        }
     }
 }
 
@@ -158,8 +109,8 @@ impl Stage<'_> {
         for (audience, event) in &commit.game_events {
             self.event(To::Audience(*audience), EventType::GameEvent, event)?;
         }
-        if commit.whole_state || commit.snapshot().version != self.feed.version {
-            self.state(commit)?;
+        if commit.shows_state && self.feed.stage_state(commit, self.seq + 1)? {
+            self.seq += 1;
         }
         Ok(())
     }
@@ -218,7 +169,15 @@ impl Stage<'_> {
                 self.event(all, EventType::GameFinished, &wire::GameFinished { result })
             }
             RoomEvent::Chat(line) => {
-                self.event(all, EventType::ChatMessage, &to_wire::chat_message(line))
+                let to = if line.is_aside { To::Audience(Audience::Spectators) } else { all };
+                self.event(to, EventType::ChatMessage, &to_wire::chat_message(line))
+            }
+            RoomEvent::ActionRefused { player, request, refusal } => {
+                let data = wire::ActionRefused {
+                    request_id: request.and_then(RequestId::new),
+                    error: to_wire::refusal(refusal, G::GAME_TYPE),
+                };
+                self.event(To::Audience(Audience::Player(*player)), EventType::ActionRefused, &data)
             }
             RoomEvent::Closed(reason) => {
                 let data =
@@ -226,42 +185,6 @@ impl Stage<'_> {
                 self.event(all, EventType::RoomClosed, &data)
             }
         }
-    }
-
-    /// The new state to each group of viewers that sees a difference. One number for all of them.
-    fn state<G: Game>(&mut self, commit: &Commit<G>) -> Result<(), Unencodable> {
-        let snapshot = commit.snapshot();
-        let (version, phase) = (snapshot.version, to_wire::phase(snapshot.phase));
-        // Who changes roles has not seen what the others in the new role have.
-        let whole_state = commit.whole_state || self.feed.has_new_role(&snapshot.roster);
-        let seq = self.seq + 1;
-        let mut views = Views::of(commit.views.len());
-        for (place, (key, view)) in commit.views.iter().enumerate() {
-            let data = wire::RoomState { version, phase, state: view };
-            let mut payloads = self.encode(EventType::RoomState, seq, &data)?;
-            views.0.push((*key, payloads.clone()));
-            if !whole_state && let Some(former) = self.feed.views.find(*key, place) {
-                for codec in Codec::ALL {
-                    let (new, old) = (&mut payloads[codec as usize], &former[codec as usize]);
-                    if let (Some(state), Some(old)) = (&*new, old)
-                        && state_of(codec, state) == state_of(codec, old)
-                    {
-                        *new = None;
-                    }
-                }
-            }
-            if payloads.iter().any(Option::is_some) {
-                self.feed.staged.push(Staged { seq, to: To::View(*key), payloads });
-                self.seq = seq;
-            }
-        }
-        // Those who are away cannot be compared with: they may see a difference.
-        if self.seq < seq && self.feed.is_anyone_away() {
-            self.seq = seq;
-        }
-        let seq = (self.seq == seq).then_some(seq);
-        self.feed.staged_state = Some(StagedState { views, seq, version });
-        Ok(())
     }
 
     fn event<T: Serialize>(
@@ -290,40 +213,5 @@ impl Stage<'_> {
             }
         }
         Ok(payloads)
-    }
-}
-
-/// The part of an encoded `room_state` from its field `state` on, which is the last: what is left
-/// when the number and the version are taken away.
-fn state_of(codec: Codec, message: &[u8]) -> &[u8] {
-    // Made once: to prepare a search costs more than to search so short a message.
-    static JSON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"state\":"));
-    static MSGPACK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\xa5state"));
-    let key = match codec {
-        Codec::Json => &JSON,
-        Codec::MsgPack => &MSGPACK,
-    };
-    let start = key.find(message).expect("a room_state has a state");
-    &message[start..]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn room_state(codec: Codec, seq: u64, version: u64, state: &str) -> Arc<[u8]> {
-        let data = wire::RoomState { version, phase: wire::Phase::Playing, state };
-        encode_event(codec, EventType::RoomState, Some(seq), &data).unwrap()
-    }
-
-    #[test]
-    fn states_are_compared_without_their_numbers() {
-        for codec in Codec::ALL {
-            let one = room_state(codec, 1, 1, "\"state\":");
-            let same = room_state(codec, 165, 1 << 40, "\"state\":");
-            let other = room_state(codec, 1, 1, "other");
-            assert_eq!(state_of(codec, &one), state_of(codec, &same));
-            assert_ne!(state_of(codec, &one), state_of(codec, &other));
-        }
     }
 }

@@ -27,11 +27,15 @@ pub(crate) struct NewRoom {
 pub(crate) struct GameEntry<G> {
     game: Arc<G>,
     about: About,
+    /// Whether it steps, with the options that nobody chose.
+    is_realtime: bool,
 }
 
 impl<G: Game> GameEntry<G> {
     pub(crate) fn new(game: G) -> Self {
-        Self { about: game.about(), game: Arc::new(game) }
+        let options = decode_options::<G>(Object::new()).ok();
+        let is_realtime = options.is_some_and(|options| game.rules(&options).tick.is_some());
+        Self { about: game.about(), game: Arc::new(game), is_realtime }
     }
 }
 
@@ -48,7 +52,7 @@ impl<G: Game> AnyGame for GameEntry<G> {
             min_players: about.players_min.into(),
             max_players: about.players_max.into(),
             bots: !about.bot_levels.is_empty(),
-            realtime: false,
+            realtime: self.is_realtime,
         }
     }
 

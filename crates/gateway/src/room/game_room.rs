@@ -5,17 +5,19 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
-    Answer, BotTurn, CloseReason, Command, Commit, Effort, Game, PlayerId, Recall, Refusal, Room,
-    RoomView, Time,
+    Answer, BotTurn, CloseReason, Command, Commit, Effort, Failure, Fault, Game, Origin, PlayerId,
+    Recall, Refusal, Room, RoomView, Snapshot, Time, Viewer,
 };
 use parlor_protocol::{
-    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestType, RoomCode, Secret, StateSnapshot,
+    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestId, RequestType, RoomCode, Secret,
+    StateSnapshot,
 };
 
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
-use crate::encode::{Answering, Link};
+use crate::encode::{Answering, Link, Unencodable, read_tree};
 use crate::feed::{Feed, Hold};
 use crate::shared::Shared;
+use crate::tree::Tree;
 use crate::{secrets, to_wire};
 
 /// One room with everything that sends for it.
@@ -162,8 +164,12 @@ impl<G: Game> GameRoom<G> {
             view: room.view(),
             me: Weak::clone(me),
             inner: Mutex::new(Inner {
+                feed: Feed::new(
+                    secrets::new_name(),
+                    shared.config.history,
+                    room.charter().rules.sync.mode,
+                ),
                 room,
-                feed: Feed::new(secrets::new_name(), shared.config.history),
                 scheduled: None,
             }),
             shared,
@@ -189,7 +195,8 @@ impl<G: Game> GameRoom<G> {
                 return AfterRequest::Attached;
             }
         };
-        self.decide(now, hold, to, link, |room| room.act(now, hold.player, action, None))
+        let origin = Origin::Request(to.id.map(RequestId::get));
+        self.decide(now, hold, to, link, |room| room.act(now, hold.player, action, origin))
     }
 
     fn command(
@@ -278,29 +285,22 @@ impl<G: Game> GameRoom<G> {
     }
 
     fn state(&self, now: Time, hold: Hold, to: Answering, link: &Link) -> AfterRequest {
-        let inner = self.lock(now);
-        let snapshot = inner.room.head();
+        let mut inner = self.lock(now);
+        let snapshot = Arc::clone(inner.room.head());
         let Some(seat) = snapshot.roster.seat(hold.player).filter(|_| inner.feed.holds(hold))
         else {
             self.unlock(inner, now);
             link.refuse(to, &not_in_room());
             return AfterRequest::Unattached;
         };
-        let outcome = inner.room.look(snapshot, seat.viewer()).map_err(Refusal::Failed);
-        let answered = outcome.map(|state| {
-            link.answer(
-                to,
-                &StateSnapshot {
-                    seq: inner.feed.seq(),
-                    version: snapshot.version,
-                    phase: to_wire::phase(snapshot.phase),
-                    state,
-                },
-            )
-        });
-        match answered {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => link.refuse(to, &to_wire::internal(G::GAME_TYPE, &error)),
+        match look(&inner.room, &snapshot, seat.viewer()) {
+            Ok(state) => {
+                let (seq, version) = (inner.feed.seq(), snapshot.version);
+                let phase = to_wire::phase(snapshot.phase);
+                link.answer(to, &StateSnapshot { seq, version, phase, state })
+                    .expect("a tree can be encoded");
+                inner.feed.was_told(hold.player, version);
+            }
             Err(refusal) => link.refuse(to, &to_wire::refusal(&refusal, G::GAME_TYPE)),
         }
         self.unlock(inner, now);
@@ -377,6 +377,23 @@ impl<G: Game> GameRoom<G> {
         self.shared.driver.schedule(room, self.number, inner.scheduled, at);
         inner.scheduled = Some(at);
     }
+}
+
+/// The state as `viewer` sees it, ready for any codec.
+pub(super) fn look<G: Game>(
+    room: &Room<G>,
+    snapshot: &Snapshot<G>,
+    viewer: Viewer,
+) -> Result<Tree, Refusal> {
+    let view = room.look(snapshot, viewer).map_err(Refusal::Failed)?;
+    let mut tree = Tree::default();
+    read_tree(&view, &mut tree).map_err(not_encodable)?;
+    Ok(tree)
+}
+
+pub(super) fn not_encodable(error: Unencodable) -> Refusal {
+    let fault = Fault::NotEncodable(error.to_string());
+    Refusal::Failed(Failure { callback: "view", fault })
 }
 
 pub(crate) fn not_in_room() -> ErrorDetail {

@@ -6,21 +6,27 @@
 use std::sync::Arc;
 
 use parlor_core::{
-    Command, Commit, Failure, Fault, Game, Join, PlayerId, Refusal, Seat, Snapshot, Time, Viewer,
+    Command, Commit, Game, Join, PlayerId, Refusal, Seat, Snapshot, SyncMode, Time, Viewer,
 };
 use parlor_protocol::{
     ErrorCode, ErrorDetail, EventType, Joined, Replayed, Resumed, RoomState, Secret,
 };
+use serde::Serialize;
 
-use super::game_room::{GameRoom, Inner};
+use super::game_room::{GameRoom, Inner, look, not_encodable};
 use super::{Newcomer, Returning};
-use crate::encode::{Answering, Link, Unencodable, encode_answer, encode_event};
-use crate::feed::{Hold, Missed};
+use crate::encode::{Answering, Link, encode_answer, encode_event};
+use crate::feed::{Feed, Hold, Holds, Missed};
 use crate::outbox::Class;
+use crate::tree::Tree;
 use crate::{secrets, to_wire};
 
 /// What a socket is sent before anything else of a room.
-type Greeting = Vec<(Arc<[u8]>, Class)>;
+struct Greeting {
+    messages: Vec<(Arc<[u8]>, Class)>,
+    /// What it tells the socket of the state.
+    holds: Holds,
+}
 
 impl<G: Game> GameRoom<G> {
     pub(super) fn seat_newcomer(
@@ -40,7 +46,7 @@ impl<G: Game> GameRoom<G> {
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;
-            encode_greeting(encode_answer(link.codec, to, &joined))
+            greeting(link, to, &joined, told_whole(&inner.feed, snapshot, true))
         })?;
         self.shared.sessions.seated(digest, self.code);
         Ok(hold)
@@ -63,7 +69,7 @@ impl<G: Game> GameRoom<G> {
         let digest = secrets::token_digest(&token);
         let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;
-            encode_greeting(encode_answer(link.codec, to, &joined))
+            greeting(link, to, &joined, told_whole(&inner.feed, snapshot, true))
         })?;
         // Last, for the old token is void from here on: a refusal must leave it as it was.
         let commit = inner.room.apply(now, Command::RenewToken { player, token: digest })?;
@@ -104,7 +110,7 @@ impl<G: Game> GameRoom<G> {
                 None => {
                     let joined = self.picture(inner, snapshot, player, None)?;
                     let resumed = Resumed::Snapshot(Box::new(joined));
-                    encode_greeting(encode_answer(link.codec, to, &resumed))
+                    greeting(link, to, &resumed, told_whole(&inner.feed, snapshot, false))
                 }
             },
         )
@@ -125,9 +131,10 @@ impl<G: Game> GameRoom<G> {
     ) -> Result<Hold, Refusal> {
         if inner.feed.holder(player).is_some() {
             let snapshot = Arc::clone(inner.room.head());
-            send(link, greet(inner, &snapshot)?);
+            let Greeting { messages, holds } = greet(inner, &snapshot)?;
+            send(link, messages);
             let viewer = viewer_of(&snapshot, player);
-            return Ok(inner.feed.attach(player, viewer, attempt, link.clone()));
+            return Ok(inner.feed.attach(player, viewer, attempt, holds, link.clone()));
         }
         let commit = inner.room.apply(now, Command::Reconnect(player))?;
         self.seat(inner, commit, player, attempt, link, greet)
@@ -156,14 +163,19 @@ impl<G: Game> GameRoom<G> {
         };
         let mut hold = None;
         self.show(inner, commit, |feed| {
-            send(link, greeting);
-            hold = Some(feed.attach(player, viewer_of(&snapshot, player), attempt, link.clone()));
+            let Greeting { messages, holds } = greeting;
+            send(link, messages);
+            let viewer = viewer_of(&snapshot, player);
+            hold = Some(feed.attach(player, viewer, attempt, holds, link.clone()));
         });
         Ok(hold.expect("a commit that is shown attaches"))
     }
 
     /// What brings a returning player up to the present: the response, every event it missed, and
     /// of the states the newest, at its place. `None` when it needs the whole room.
+    ///
+    /// A state that has moved on since it was last shown has no place among the events: it is left to the
+    /// next one, which is shown soon, and where none is shown in play the whole room is told.
     fn replay(
         &self,
         inner: &Inner<G>,
@@ -177,6 +189,12 @@ impl<G: Game> GameRoom<G> {
         let viewer = viewer_of(snapshot, player);
         let missed = inner.feed.missed(epoch, *last_seq, player, viewer, link.codec);
         let Some(Missed { events, state_seq }) = missed else { return Ok(None) };
+        let is_shown = inner.feed.has_shown(snapshot.version);
+        let shows_in_play = inner.room.charter().rules.sync.mode != SyncMode::Events;
+        if state_seq.is_some() && !is_shown && !shows_in_play {
+            return Ok(None);
+        }
+        let state_seq = state_seq.filter(|_| is_shown);
         // A replay must not be what fills the outbox: there is more to come.
         let limits = self.shared.config.outbox;
         let bytes: usize = events.iter().map(|(_, event)| event.len()).sum();
@@ -184,7 +202,7 @@ impl<G: Game> GameRoom<G> {
             return Ok(None);
         }
 
-        let resumed: Resumed<G::View> = Resumed::Replayed(Replayed {
+        let resumed: Resumed<Tree> = Resumed::Replayed(Replayed {
             room_id: self.code,
             game_type: G::GAME_TYPE.into(),
             player_id: to_wire::player_id(player),
@@ -192,10 +210,17 @@ impl<G: Game> GameRoom<G> {
             seq: *last_seq,
             last_id: inner.room.last_id(player),
         });
-        let mut greeting = encode_greeting(encode_answer(link.codec, to, &resumed))?;
+        // Whatever it holds, the next state that it gets is whole.
+        let holds = Holds {
+            version: is_shown.then_some(snapshot.version),
+            is_current: is_shown,
+            takes_patch: false,
+        };
+        let mut greeting = greeting(link, to, &resumed, holds)?;
+        let messages = &mut greeting.messages;
         let mut state = match state_seq {
             Some(seq) => {
-                let state = inner.room.look(snapshot, viewer).map_err(Refusal::Failed)?;
+                let state = look(&inner.room, snapshot, viewer)?;
                 let phase = to_wire::phase(snapshot.phase);
                 let data = RoomState { version: snapshot.version, phase, state };
                 let encoded = encode_event(link.codec, EventType::RoomState, Some(seq), &data);
@@ -206,11 +231,11 @@ impl<G: Game> GameRoom<G> {
         self.shared.traffic.replayed(events.len() + usize::from(state.is_some()));
         for (seq, event) in events {
             if let Some((_, state)) = state.take_if(|(state_seq, _)| *state_seq < seq) {
-                greeting.push((state, Class::State));
+                messages.push((state, Class::State));
             }
-            greeting.push((event, Class::Reliable));
+            messages.push((event, Class::Reliable));
         }
-        greeting.extend(state.map(|(_, state)| (state, Class::State)));
+        messages.extend(state.map(|(_, state)| (state, Class::State)));
         Ok(Some(greeting))
     }
 
@@ -221,9 +246,9 @@ impl<G: Game> GameRoom<G> {
         snapshot: &Snapshot<G>,
         player: PlayerId,
         token: Option<Secret>,
-    ) -> Result<Joined<G::View>, Refusal> {
-        let state =
-            inner.room.look(snapshot, viewer_of(snapshot, player)).map_err(Refusal::Failed)?;
+    ) -> Result<Joined<Tree>, Refusal> {
+        let viewer = viewer_of(snapshot, player);
+        let state = look(&inner.room, snapshot, viewer)?;
         Ok(Joined {
             room_id: self.code,
             game_type: G::GAME_TYPE.into(),
@@ -237,24 +262,32 @@ impl<G: Game> GameRoom<G> {
             host: snapshot.roster.host().map(to_wire::player_id),
             players: snapshot.roster.seats().map(to_wire::player).collect(),
             state,
-            chat: inner.room.chat().map(to_wire::chat_message).collect(),
+            chat: inner.room.chat(viewer).map(to_wire::chat_message).collect(),
         })
     }
 }
 
-fn send(link: &Link, greeting: Greeting) {
-    for (payload, class) in greeting {
+fn send(link: &Link, messages: Vec<(Arc<[u8]>, Class)>) {
+    for (payload, class) in messages {
         link.push(payload, class);
     }
 }
 
-fn encode_greeting(response: Result<Arc<[u8]>, Unencodable>) -> Result<Greeting, Refusal> {
-    Ok(vec![(response.map_err(not_encodable)?, Class::Reliable)])
+/// A greeting that so far is the response alone.
+fn greeting(
+    link: &Link,
+    to: Answering,
+    response: &impl Serialize,
+    holds: Holds,
+) -> Result<Greeting, Refusal> {
+    let response = encode_answer(link.codec, to, response).map_err(not_encodable)?;
+    Ok(Greeting { messages: vec![(response, Class::Reliable)], holds })
 }
 
-fn not_encodable(error: Unencodable) -> Refusal {
-    let fault = Fault::NotEncodable(error.to_string());
-    Refusal::Failed(Failure { callback: "view", fault })
+/// What a socket holds that was told the whole state of `snapshot`.
+fn told_whole<G: Game>(feed: &Feed, snapshot: &Snapshot<G>, takes_patch: bool) -> Holds {
+    let version = snapshot.version;
+    Holds { version: Some(version), is_current: feed.has_shown(version), takes_patch }
 }
 
 fn viewer_of<G: Game>(snapshot: &Snapshot<G>, player: PlayerId) -> Viewer {

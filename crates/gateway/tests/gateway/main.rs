@@ -4,6 +4,7 @@
 //! same. `support` has the client and the test doubles, `probe` a game with something to hide and
 //! a trap in every callback.
 
+mod board;
 mod bots;
 mod bounds;
 mod closing;
@@ -14,6 +15,7 @@ mod leaks;
 mod listings;
 mod logs;
 mod order;
+mod patches;
 mod play;
 mod probe;
 mod readers;

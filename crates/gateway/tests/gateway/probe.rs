@@ -41,6 +41,7 @@ pub(crate) struct Options {
     late_join: bool,
     after_grace: AfterGrace,
     spectators: u16,
+    spectators_heard: bool,
     fuse: Bomb,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct State {
     twice: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Action {
     Set {
@@ -167,6 +168,7 @@ impl Default for Options {
             late_join: false,
             after_grace: AfterGrace::Remove,
             spectators: 4,
+            spectators_heard: false,
             fuse: Bomb(false),
         }
     }
@@ -193,6 +195,7 @@ impl Game for Probe {
         rules.late_join = options.late_join;
         rules.after_grace = options.after_grace.clone();
         rules.spectators_max = options.spectators;
+        rules.spectators_heard = options.spectators_heard;
         rules
     }
 

@@ -109,3 +109,29 @@ async fn a_players_word_is_never_sent_to_anyone_else_in_a_whole_evening() {
         assert!(!contains(&bytes[1], &words[1][2]), "Bob saw Dan's");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn players_hear_during_play_what_spectators_say_only_if_the_rules_let_them() {
+    for heard in [false, true] {
+        let gateway = gateway(&Probe::default());
+        let options = json!({"min": 1, "max": 2, "start": "Host", "spectators_heard": heard});
+        let (mut ada, room) = Client::host(&gateway, Codec::Json, options).await;
+        let mut eve = Client::connect(&gateway, Codec::MsgPack);
+        let watch = json!({"roomId": room["roomId"], "playerName": "Eve", "spectator": true});
+        eve.must("join_room", watch).await;
+        eve.must("chat", json!({"text": "before the start"})).await;
+        ada.must("start_game", json!({})).await;
+        eve.must("chat", json!({"text": "she has an ace"})).await;
+        assert_eq!(eve.event("chat_message")["text"], "before the start");
+        assert_eq!(eve.event("chat_message")["text"], "she has an ace");
+
+        // By an event, and by the lines that one who comes back is told.
+        let back = json!({"sessionToken": room["sessionToken"]});
+        ada.drain();
+        let mut again = Client::connect(&gateway, Codec::Json);
+        again.must("reconnect", back).await;
+        let all = [ada.bytes, again.bytes].concat();
+        assert!(contains(&all, "before the start"));
+        assert_eq!(contains(&all, "she has an ace"), heard);
+    }
+}

@@ -118,6 +118,7 @@ impl World {
             "late_join": true,
             "after_grace": {"StandIn": {"level": "quick"}},
             "spectators": PLAYERS_MAX,
+            "spectators_heard": true,
         });
         let (witness, joined) = Client::host(&gateway, Codec::Json, options).await;
         let room = joined["roomId"].clone();

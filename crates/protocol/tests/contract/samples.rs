@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use parlor_protocol::limits::FrameLimits;
 use parlor_protocol::{
-    AddBot, AddedBot, Answered, Change, Chat, ChatMessage, CloseReason, Codec, CreateRoom,
-    ErrorCode, ErrorDetail, EventFrame, EventType, FieldErrors, GameEvent, GameFinished, GameList,
-    GameSummary, HostChanged, JoinRoom, Joined, KickPlayer, LeaveReason, ListRooms, NoData, Object,
-    OneGame, OnePlayer, PatchOp, Phase, Player, PlayerDisconnected, PlayerId, PlayerKind,
-    PlayerLeft, PlayerName, PlayerReady, PlayerReconnected, Pong, QuickMatch, RawData, Reconnect,
-    Replayed, Request, RequestFrame, RequestId, RequestType, ResponseFrame, Resumed, RoomClosed,
-    RoomCode, RoomInfo, RoomList, RoomListUpdate, RoomPatch, RoomState, RoomSubscription, Secret,
-    Seq, ServerDraining, ServerMessage, SetReady, SetRole, StateSnapshot, UpdateRoom, Welcome,
-    WelcomeLimits, read_frame, read_server_message,
+    ActionRefused, AddBot, AddedBot, Answered, Change, Chat, ChatMessage, CloseReason, Codec,
+    CreateRoom, ErrorCode, ErrorDetail, EventFrame, EventType, FieldErrors, GameEvent,
+    GameFinished, GameList, GameSummary, HostChanged, JoinRoom, Joined, KickPlayer, LeaveReason,
+    ListRooms, NoData, Object, OneGame, OnePlayer, PatchOp, Phase, Player, PlayerDisconnected,
+    PlayerId, PlayerKind, PlayerLeft, PlayerName, PlayerReady, PlayerReconnected, Pong, QuickMatch,
+    RawData, Reconnect, Replayed, Request, RequestFrame, RequestId, RequestType, ResponseFrame,
+    Resumed, RoomClosed, RoomCode, RoomInfo, RoomList, RoomListUpdate, RoomPatch, RoomState,
+    RoomSubscription, Secret, Seq, ServerDraining, ServerMessage, SetReady, SetRole, StateSnapshot,
+    UpdateRoom, Welcome, WelcomeLimits, read_frame, read_server_message,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -200,6 +200,10 @@ pub(crate) fn events() -> Vec<Sample> {
         ],
     };
     let game_event = GameEvent { name: "rolled".into(), data: Some(json!({ "dice": [1, 5] })) };
+    let refused = ActionRefused {
+        request_id: Some(id()),
+        error: ErrorDetail::new(ErrorCode::INVALID_MOVE, "a wall is there"),
+    };
     let update = RoomListUpdate {
         game_type: "farkle".into(),
         changed: vec![Arc::new(room_info())],
@@ -212,6 +216,7 @@ pub(crate) fn events() -> Vec<Sample> {
         event(EventType::RoomState, state),
         event(EventType::RoomPatch, patch),
         event(EventType::GameEvent, game_event),
+        event(EventType::ActionRefused, refused),
         event(EventType::PlayerJoined, player(2, "Grace")),
         event(EventType::PlayerReplaced, Player { kind: PlayerKind::Bot, ..player(2, "Grace") }),
         event(
