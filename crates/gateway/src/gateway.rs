@@ -22,6 +22,7 @@ use crate::listing::Listings;
 use crate::room::{AnyGame, GameEntry};
 use crate::sessions::Sessions;
 use crate::shared::Shared;
+use crate::ticks::Ticks;
 use crate::traffic::Traffic;
 
 /// Rooms of any number of games, reachable over any transport.
@@ -68,6 +69,11 @@ impl Gateway {
     /// What became of the messages of connections that have ended.
     pub fn traffic(&self) -> Traffic {
         self.shared.traffic.read()
+    }
+
+    /// How well the games that step have kept their time.
+    pub fn ticks(&self) -> Ticks {
+        self.shared.ticks.read()
     }
 
     /// Ends a room. `false` when there is none with this code.

@@ -17,6 +17,7 @@ use crate::listing::Listings;
 use crate::registry::Rooms;
 use crate::sessions::Sessions;
 use crate::sharded::Sharded;
+use crate::ticks::TickCounter;
 use crate::traffic::TrafficCounter;
 
 pub(crate) struct Shared {
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Sharded<u64, Link>,
     pub(crate) keys: JoiningKeys,
     pub(crate) traffic: TrafficCounter,
+    pub(crate) ticks: TickCounter,
     pub(crate) draining: AtomicBool,
     numbers: AtomicU64,
 }
@@ -52,6 +54,7 @@ impl Shared {
             connections: Sharded::new(),
             keys: JoiningKeys::default(),
             traffic: TrafficCounter::default(),
+            ticks: TickCounter::default(),
             draining: AtomicBool::new(false),
             numbers: AtomicU64::new(1),
             config,

@@ -345,6 +345,12 @@ impl<G: Game> GameRoom<G> {
     fn catch_up(&self, inner: &mut Inner<G>, now: Time) {
         for _ in 0..DEADLINES_PER_CALL_MAX {
             let Some(commit) = inner.room.advance(now) else { return };
+            if let Some(due) = commit.step_due {
+                self.shared.ticks.taken(due, now);
+            }
+            if commit.steps_skipped > 0 {
+                self.shared.ticks.skipped(commit.steps_skipped);
+            }
             if let Err(refusal) = self.publish(inner, commit, |_| {}) {
                 tracing::error!(game_type = G::GAME_TYPE, %refusal, "a deadline was refused");
             }

@@ -26,6 +26,7 @@ mod resume;
 mod secrecy;
 mod sessions;
 mod states;
+mod steps;
 mod support;
 mod told;
 mod wakes;
