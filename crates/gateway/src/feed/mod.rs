@@ -18,7 +18,6 @@ use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
 use crate::outbox::Class;
-use crate::tree::Tree;
 
 use history::History;
 pub use history::HistoryLimits;
@@ -47,8 +46,6 @@ pub(crate) struct Feed {
     /// What was shown last to each group of viewers, by rising key. Where a group is missing, nobody in it
     /// has been shown anything.
     seen: Vec<Seen>,
-    /// Trees that are no longer needed, to read the next views into. At most one for each group.
-    spare_trees: Vec<Tree>,
     /// The messages of the commit that is about to be published. Empty in between.
     staged: Vec<Staged>,
     /// The new state of that commit, if it has one.
@@ -95,7 +92,6 @@ impl Feed {
             version: 0,
             sends_patches: mode == SyncMode::Patch,
             seen: Vec::new(),
-            spare_trees: Vec::new(),
             staged: Vec::new(),
             staged_state: None,
         }
@@ -178,7 +174,6 @@ impl Feed {
         if self.members.len() == 0 {
             // States that nobody is there to see make no views, so these would grow old.
             self.seen = Vec::new();
-            self.spare_trees = Vec::new();
         }
         member
     }

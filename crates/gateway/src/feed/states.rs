@@ -98,7 +98,7 @@ impl Feed {
         view: &V,
         is_whole: bool,
     ) -> Result<Group, Unencodable> {
-        let mut tree = self.spare_trees.pop().unwrap_or_default();
+        let mut tree = Tree::spare();
         read_tree(view, &mut tree)?;
         let former = self.seen(key);
         let is_changed = former.is_none_or(|former| former.tree != tree);
@@ -129,17 +129,16 @@ impl Feed {
         }
         let StagedState { groups, version, is_whole, .. } = staged;
         let seen = groups.into_iter().map(|group| {
-            let Group { key, tree, former, is_changed, .. } = group;
+            let Group { key, mut tree, former, is_changed, .. } = group;
+            tree.settle();
             let version = match former {
                 Some(former) if !is_changed && !is_whole => former,
                 Some(_) | None => version,
             };
             Seen { key, version, tree }
         });
-        let retired = std::mem::replace(&mut self.seen, seen.collect());
-        if self.sends_patches {
-            self.spare_trees.clear();
-            self.spare_trees.extend(retired.into_iter().map(|seen| seen.tree));
+        for retired in std::mem::replace(&mut self.seen, seen.collect()) {
+            retired.tree.retire();
         }
     }
 

@@ -5,10 +5,11 @@
 //! `Serialize` does.
 //!
 //! The nodes stand in one list in the order in which they are written, and all text in one string, so
-//! that a tree takes two allocations, which are used again.
+//! that a tree takes two allocations, which are [used again](Tree::retire).
 
 mod build;
 mod diff;
+mod spare;
 
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
@@ -60,12 +61,17 @@ impl Tree {
         read
     }
 
+    /// The bytes of memory that it has, used or not.
+    fn capacity(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>() + self.text.capacity()
+    }
+
     /// The fewest bytes that it takes in any codec.
     pub(crate) fn bytes_min(&self) -> usize {
         self.nodes.len() + self.text.len()
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.nodes.clear();
         self.text.clear();
     }
