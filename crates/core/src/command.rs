@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Failure, GameError, PlayerId, Scalar};
+use crate::{Digest, Failure, GameError, PlayerId, Profile, Scalar, Signal};
 
 /// A wish that the room decides on. The player in it is the one who asks.
 ///
@@ -78,6 +78,8 @@ pub enum Command {
         /// What changes.
         changes: SettingsChanges,
     },
+    /// The program around the rooms tells the game something.
+    Signal(Signal),
     /// Whoever runs the server ends the room. Cannot be refused.
     Close(CloseReason),
 }
@@ -102,6 +104,16 @@ pub struct Join {
     pub spectator: bool,
     /// What the password that it gave hashes to.
     pub password: Option<Digest>,
+    /// What the program around the rooms knows of it.
+    pub profile: Profile,
+}
+
+impl Join {
+    /// A player by this name, without a password.
+    pub fn new(name: impl Into<String>, token: Digest) -> Self {
+        let (name, profile) = (name.into(), Profile::new());
+        Self { name, token, spectator: false, password: None, profile }
+    }
 }
 
 /// Changes to a room's settings; `None` leaves a setting as it is.

@@ -222,6 +222,8 @@ pub(crate) struct Books<G: Game> {
     pub(crate) host_until: Option<Time>,
     /// When a room without humans ends.
     pub(crate) empty_until: Option<Time>,
+    /// It is kept for its first player.
+    pub(crate) is_reserved: bool,
     /// When a finished room in which nothing happens ends.
     pub(crate) finished_until: Option<Time>,
     pub(crate) closed: Option<CloseReason>,
@@ -239,6 +241,7 @@ impl<G: Game> Clone for Books<G> {
             next_player: self.next_player,
             host_until: self.host_until,
             empty_until: self.empty_until,
+            is_reserved: self.is_reserved,
             finished_until: self.finished_until,
             closed: self.closed,
             start_failed: self.start_failed,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Data, GameError, GameRng, PlayerId, Rules, Step};
+use crate::{Ctx, Data, GameError, GameRng, PlayerId, Rules, Signal, Step};
 
 /// The rules of a game.
 ///
@@ -148,6 +148,17 @@ pub trait Game: Sized + Send + Sync + 'static {
         _ctx: &mut Ctx<'_, Self>,
     ) -> Result<(), GameError> {
         Ok(())
+    }
+
+    /// The program around the rooms has something to say to this one: a tournament's clock, a gift, a
+    /// word of the operator's. The sender gets an error back. Not called after the end.
+    fn on_signal(
+        &self,
+        _state: &mut Self::State,
+        _signal: Signal,
+        _ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        Err(GameError::new("UNKNOWN_SIGNAL", "this game knows no signals"))
     }
 
     /// What `viewer` may see. The only way out of a state: what is not in here reaches nobody.

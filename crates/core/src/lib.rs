@@ -41,7 +41,7 @@ pub use random::{GameRng, Seed};
 pub use rules::{AfterGrace, Rules, StartRule};
 pub use sync::{Sync, SyncMode};
 pub use tick::{Actions, GATHERED_PER_PLAYER_MAX, Hz, STEPS_BEHIND_MAX, Step, Tick};
-pub use values::{Bounded, Data, Never, PlayerMap, Scalar};
+pub use values::{Bounded, Data, Never, PlayerMap, Profile, Scalar, Signal};
 
 pub use answers::{ANSWERS_AFTER_LEAVING, ANSWERS_PER_SEAT_MAX, Answer, DEPARTED_MAX, Recall};
 pub use chat::{CHAT_LINES_MAX, ChatLine};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, PlayerId, Time, Viewer};
+use crate::{Digest, PlayerId, Profile, Time, Viewer};
 
 /// The longest name of a seat, in characters.
 pub const NAME_CHARS_MAX: usize = 32;
@@ -35,6 +35,8 @@ pub struct Seat {
     pub(crate) ready: bool,
     pub(crate) grace_until: Option<Time>,
     pub(crate) forfeited: bool,
+    /// Most seats have none. Shared: a seat is copied whenever it changes.
+    pub(crate) profile: Option<Arc<Profile>>,
 }
 
 /// What kind of occupant a seat has.
@@ -86,6 +88,11 @@ impl Seat {
     /// Whether the player plays no more, though it keeps the seat.
     pub fn has_forfeited(&self) -> bool {
         self.forfeited
+    }
+
+    /// What the program around the rooms knows of the player, if anything. Nobody is sent it.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_deref()
     }
 
     /// How a game sees the occupant.
@@ -190,6 +197,7 @@ mod tests {
                 ready: false,
                 grace_until: None,
                 forfeited: false,
+                profile: None,
             });
         }
         roster

@@ -163,6 +163,22 @@ impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Bounded<MIN, MAX>
     }
 }
 
+/// A word from the program around the rooms into one of them.
+///
+/// What it may say is between that program and the game; clients cannot send one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What it is about.
+    pub name: String,
+    /// The rest of it.
+    pub data: BTreeMap<String, Scalar>,
+}
+
+/// What the program around the rooms knows of a player: an account, a rank, a choice of colour.
+///
+/// It is the game's to show in a view what others may see of it; by itself nobody is sent it.
+pub type Profile = BTreeMap<String, Scalar>;
+
 /// A value in a room's metadata or in an error's details.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -35,13 +35,7 @@ impl<G: Game + Default> Playroom<G> {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let now = Time::from_millis(1_000_000);
-        let setup = Setup {
-            options,
-            players_max: None,
-            settings: Default::default(),
-            seed: Seed(bytes),
-            now,
-        };
+        let setup = Setup::new(options, Seed(bytes), now);
         let room = Room::create(Arc::new(G::default()), setup).unwrap();
         Self { room, now, log: Vec::new(), events: Vec::new(), outcome: None }
     }
@@ -104,7 +98,7 @@ impl<G: Game + Default> Playroom<G> {
 impl<G: Game> Playroom<G> {
     pub(crate) fn join(&mut self, name: &str) -> PlayerId {
         let token = Digest([u8::try_from(self.log.len()).unwrap(); 32]);
-        let join = Join { name: name.to_owned(), token, spectator: false, password: None };
+        let join = Join::new(name, token);
         self.command(Command::Join(join)).unwrap();
         self.newest_player()
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parlor_core::{
     About, Command, Ctx, Digest, Game, GameError, Join, Never, Origin, PlayerId, Refusal, Room,
-    RoomView, Rules, Seed, Settings, Setup, Snapshot, StartRule, Time, Viewer,
+    RoomView, Rules, Seed, Setup, Snapshot, StartRule, Time, Viewer,
 };
 use serde::{Deserialize, Serialize};
 use shuttle::scheduler::DfsScheduler;
@@ -99,16 +99,9 @@ const REFUSED: u64 = 1_000_000;
 
 /// A room in play, with nothing added yet.
 fn room(copies: &Arc<Copies>) -> Room<Halves> {
-    let setup = Setup {
-        options: (),
-        players_max: None,
-        settings: Settings::default(),
-        seed: Seed([1; 32]),
-        now: NOW,
-    };
+    let setup = Setup::new((), Seed([1; 32]), NOW);
     let mut room = Room::create(Arc::new(Halves { copies: Arc::clone(copies) }), setup).unwrap();
-    let ada =
-        Join { name: "Ada".to_owned(), token: Digest([1; 32]), spectator: false, password: None };
+    let ada = Join::new("Ada", Digest([1; 32]));
     for command in [Command::Join(ada), Command::Start(PlayerId::FIRST)] {
         let commit = room.apply(NOW, command).unwrap();
         room.publish(commit);

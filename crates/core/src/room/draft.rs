@@ -297,6 +297,9 @@ impl<'a, G: Game> Draft<'a, G> {
         if self.books().empty_until != empty_until {
             self.books_mut().empty_until = empty_until;
         }
+        if is_kept && self.books().is_reserved {
+            self.books_mut().is_reserved = false;
+        }
         // A new token alone, of which nobody is told, is no reason to try again.
         if self.books().start_failed && !self.room_events.is_empty() {
             self.books_mut().start_failed = false;

@@ -63,7 +63,8 @@ impl Fact {
             | Command::Rematch(_)
             | Command::AddBot { .. }
             | Command::SetHost { .. }
-            | Command::Update { .. } => None,
+            | Command::Update { .. }
+            | Command::Signal(_) => None,
         }
     }
 }
@@ -250,7 +251,11 @@ impl<G: Game> Head<G> {
             books.timers.next().map(|at| (at, Fact::Timer)),
             self.ticks.and_then(|ticks| ticks.next()).map(|at| (at, Fact::Tick)),
             self.has_unshown(charter).then_some((self.shown.next, Fact::Show)),
-            books.empty_until.map(|at| (at, Fact::Close(CloseReason::Empty))),
+            books.empty_until.map(|at| {
+                let reason =
+                    if books.is_reserved { CloseReason::Expired } else { CloseReason::Empty };
+                (at, Fact::Close(reason))
+            }),
             books.finished_until.map(|at| (at, Fact::Close(CloseReason::Finished))),
         ];
         // `min_by_key` keeps the first of equals.

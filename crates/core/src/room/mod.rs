@@ -71,6 +71,9 @@ pub struct Setup<G: Game> {
     pub players_max: Option<u16>,
     /// What the host may change later.
     pub settings: Settings,
+    /// How long the room is kept for its first player, who is not there yet. By default as long as a
+    /// room outlives its last.
+    pub kept_for: Option<Duration>,
     /// Where the room's random numbers come from: the operating system's generator, but in tests.
     pub seed: Seed,
     /// The time.
@@ -96,10 +99,18 @@ pub enum CreateError {
     Failed(Failure),
 }
 
+impl<G: Game> Setup<G> {
+    /// A public room with all the seats that the game's rules offer.
+    pub fn new(options: G::Options, seed: Seed, now: Time) -> Self {
+        let settings = Settings::default();
+        Self { options, players_max: None, settings, kept_for: None, seed, now }
+    }
+}
+
 impl<G: Game> Room<G> {
     /// A room in its lobby, without anyone in it.
     pub fn create(game: Arc<G>, setup: Setup<G>) -> Result<Self, CreateError> {
-        let Setup { options, players_max, settings, seed, now } = setup;
+        let Setup { options, players_max, settings, kept_for, seed, now } = setup;
         let mut rules = draft::guarded(|| Ok(game.rules(&options)))
             .map_err(|fault| CreateError::Failed(Failure { callback: "rules", fault }))?;
         if let Some(wanted) = players_max {
@@ -117,7 +128,8 @@ impl<G: Game> Room<G> {
             banned: Default::default(),
             next_player: PlayerId::FIRST,
             host_until: None,
-            empty_until: Some(now + rules.close_empty_after),
+            empty_until: Some(now + kept_for.unwrap_or(rules.close_empty_after)),
+            is_reserved: kept_for.is_some(),
             finished_until: None,
             closed: None,
             start_failed: false,

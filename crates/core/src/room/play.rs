@@ -6,7 +6,7 @@ use super::draft::Draft;
 use crate::chat::ChatLog;
 use crate::{
     Actions, ChatLine, Command, Game, Origin, Phase, PlayerId, Refusal, RoomEvent, Seat, SeatKind,
-    StartRule,
+    Signal, StartRule,
 };
 
 impl<G: Game> Draft<'_, G> {
@@ -23,6 +23,7 @@ impl<G: Game> Draft<'_, G> {
             Command::AddBot { by, name, level } => self.add_bot(by, name, level.as_deref()),
             Command::SetHost { by, player } => self.set_host(by, player),
             Command::Update { by, changes } => self.update(by, changes),
+            Command::Signal(signal) => self.signal(signal),
             Command::Reconnect(_)
             | Command::Disconnect(_)
             | Command::Leave(_)
@@ -77,6 +78,15 @@ impl<G: Game> Draft<'_, G> {
         action: G::Action,
     ) -> Result<(), Refusal> {
         self.call("on_action", |game, state, ctx| game.on_action(state, player, action, ctx))
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), Refusal> {
+        match self.phase() {
+            Phase::Lobby | Phase::Playing => {
+                self.call("on_signal", |game, state, ctx| game.on_signal(state, signal, ctx))
+            }
+            Phase::Finished => Err(Refusal::Over),
+        }
     }
 
     fn chat(&mut self, player: PlayerId, text: String) -> Result<(), Refusal> {

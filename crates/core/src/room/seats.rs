@@ -10,7 +10,7 @@ use crate::{
 
 impl<G: Game> Draft<'_, G> {
     pub(super) fn join(&mut self, join: Join) -> Result<(), Refusal> {
-        let Join { name, token, spectator, password } = join;
+        let Join { name, token, spectator, password, profile } = join;
         if self.settings().password.is_some() && self.settings().password != password {
             return Err(Refusal::WrongPassword);
         }
@@ -34,6 +34,7 @@ impl<G: Game> Draft<'_, G> {
                 ready: false,
                 grace_until: None,
                 forfeited: false,
+                profile: (!profile.is_empty()).then(|| Arc::new(profile)),
             },
             &name,
         )

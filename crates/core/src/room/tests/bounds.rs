@@ -4,7 +4,7 @@ use super::probe::{Action, Options, Probe};
 use super::{P1, P2, Table, act, chat, join, kick};
 use crate::{
     BANS_MAX, CHAT_LINES_MAX, CreateError, EVENTS_PER_CALLBACK_MAX, Failure, Fault, NAME_CHARS_MAX,
-    Refusal, Room, Seed, Settings, Setup, TIMERS_MAX, Time,
+    Refusal, Room, Seed, Setup, TIMERS_MAX, Time,
 };
 
 fn over(bound: &'static str) -> Refusal {
@@ -71,13 +71,9 @@ fn name_made_unique_stays_within_its_bound() {
 #[test]
 fn creator_may_ask_for_fewer_seats_within_what_the_game_offers() {
     let create = |wanted| {
-        let setup = Setup {
-            options: Options { players_min: 2, players_max: 4, ..Options::default() },
-            players_max: Some(wanted),
-            settings: Settings::default(),
-            seed: Seed([1; 32]),
-            now: Time::from_millis(0),
-        };
+        let options = Options { players_min: 2, players_max: 4, ..Options::default() };
+        let setup = Setup::new(options, Seed([1; 32]), Time::from_millis(0));
+        let setup = Setup { players_max: Some(wanted), ..setup };
         Room::create(std::sync::Arc::new(Probe::default()), setup)
     };
     for wanted in [1, 5] {

@@ -243,13 +243,8 @@ proptest! {
 #[test]
 fn rooms_of_different_seeds_draw_differently() {
     let drawn = |seed| {
-        let setup = crate::Setup {
-            options: Options::default(),
-            players_max: None,
-            settings: crate::Settings::default(),
-            seed: crate::Seed([seed; 32]),
-            now: crate::Time::from_millis(0),
-        };
+        let seed = crate::Seed([seed; 32]);
+        let setup = crate::Setup::new(Options::default(), seed, crate::Time::from_millis(0));
         let room = Room::create(Arc::new(Probe::default()), setup).unwrap();
         room.head().state.calls[0].drawn
     };

@@ -7,7 +7,7 @@ use super::probe::{Action, Options, Probe};
 use super::{P1, P2, Table, Wish, act, add_bot, join, kick, millis, secs};
 use crate::{
     AfterGrace, CloseReason, Command, CreateError, FAILURES_IN_A_ROW_MAX, Failure, Fault,
-    GameError, Phase, Refusal, Room, Seed, Settings, Setup, StartRule, Time,
+    GameError, Phase, Refusal, Room, Seed, Setup, StartRule, Time,
 };
 
 /// Springs the trap in `callback` under `wish`, which can be refused, and compares the room with
@@ -124,13 +124,7 @@ fn failing_rules_or_setup_make_no_room() {
     let create = |trap, how| {
         let game = Arc::new(Probe::default());
         game.arm(trap, how);
-        let setup = Setup {
-            options: Options::default(),
-            players_max: None,
-            settings: Settings::default(),
-            seed: Seed([1; 32]),
-            now: Time::from_millis(0),
-        };
+        let setup = Setup::new(Options::default(), Seed([1; 32]), Time::from_millis(0));
         Room::create(game, setup).map(|_| ()).unwrap_err()
     };
     assert_eq!(create("rules", Panics), CreateError::Failed(panicked("rules", "rules")));

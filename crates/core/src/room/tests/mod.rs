@@ -14,6 +14,7 @@ mod disposal;
 mod failures;
 mod grace;
 mod hosts;
+mod outside;
 mod play;
 mod probe;
 mod readers;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::{Room, Setup};
 use crate::{
     Audience, CloseReason, Command, Commit, Digest, Failure, Join, Origin, Phase, PlayerId,
-    Refusal, RoomEvent, Seat, Seed, Settings, SettingsChanges, Snapshot, Time,
+    Refusal, RoomEvent, Seat, Seed, SettingsChanges, Snapshot, Time,
 };
 
 use probe::{Action, Event, Options, Probe, State};
@@ -72,13 +73,7 @@ struct Done {
 impl Table {
     fn new(options: Options) -> Self {
         let now = Time::from_millis(1_000_000);
-        let setup = Setup {
-            options,
-            players_max: None,
-            settings: Settings::default(),
-            seed: Seed([7; 32]),
-            now,
-        };
+        let setup = Setup::new(options, Seed([7; 32]), now);
         let room = Room::create(Arc::new(Probe::default()), setup).expect("the probe sets up");
         Self { room, now }
     }
@@ -267,7 +262,7 @@ fn watch(name: &str) -> Command {
 }
 
 fn newcomer(name: &str) -> Join {
-    Join { name: name.to_owned(), token: token(name), spectator: false, password: None }
+    Join::new(name, token(name))
 }
 
 /// A digest that differs from name to name.

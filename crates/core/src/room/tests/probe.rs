@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     About, AfterGrace, Audience, Bot, Ctx, Effort, Game, GameError, GameRng, PlayerId, Rules,
-    StartRule, Step, Sync, Tick, Time, ViewKey, Viewer,
+    Scalar, Signal, StartRule, Step, Sync, Tick, Time, ViewKey, Viewer,
 };
 
 #[derive(Default)]
@@ -323,6 +323,18 @@ impl Game for Probe {
     ) -> Result<(), GameError> {
         state.steps = step.number();
         self.note("on_tick", state, None, ctx)
+    }
+
+    fn on_signal(
+        &self,
+        state: &mut State,
+        signal: Signal,
+        ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        if let Some(Scalar::Int(by)) = signal.data.get("by") {
+            state.total += by;
+        }
+        self.note("on_signal", state, None, ctx)
     }
 
     fn view(&self, state: &State, _: Viewer) -> View {

@@ -115,15 +115,15 @@ fn refusals_of_strangers_are_all_the_same() {
 }
 
 /// The smallest game there is: all defaults, and so without bots.
-mod without_bots {
+pub(super) mod without_bots {
     use std::sync::Arc;
 
     use crate::{
-        About, Command, Ctx, Game, GameError, Never, PlayerId, Refusal, Room, Rules, Seed,
-        Settings, Setup, Time, Viewer,
+        About, Command, Ctx, Game, GameError, Never, PlayerId, Refusal, Room, Rules, Seed, Setup,
+        Time, Viewer,
     };
 
-    struct Bare;
+    pub(in super::super) struct Bare;
 
     impl Game for Bare {
         const GAME_TYPE: &'static str = "bare";
@@ -160,15 +160,13 @@ mod without_bots {
         fn view(&self, (): &(), _: Viewer) {}
     }
 
+    pub(in super::super) fn room() -> Room<Bare> {
+        let setup = Setup::new((), Seed([1; 32]), Time::from_millis(0));
+        Room::create(Arc::new(Bare), setup).unwrap()
+    }
+
     pub(super) fn refusal() -> Refusal {
-        let setup = Setup {
-            options: (),
-            players_max: None,
-            settings: Settings::default(),
-            seed: Seed([1; 32]),
-            now: Time::from_millis(0),
-        };
-        let mut room = Room::create(Arc::new(Bare), setup).unwrap();
+        let mut room = room();
         let joined = room.apply(Time::from_millis(0), Command::Join(super::super::newcomer("Ada")));
         room.publish(joined.unwrap());
         let add_bot = Command::AddBot { by: super::P1, name: None, level: None };
