@@ -69,6 +69,11 @@ impl<G: Game> Commit<G> {
             || !Arc::ptr_eq(&self.before.snapshot.settings, &self.after.snapshot.settings)
     }
 
+    /// When it happened.
+    pub fn time(&self) -> Time {
+        self.after.clock
+    }
+
     /// Why the room has ended, if it has.
     pub fn closed(&self) -> Option<CloseReason> {
         self.after.books.closed

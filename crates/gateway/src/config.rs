@@ -36,6 +36,14 @@ pub struct GatewayConfig {
     pub session_ttl: Duration,
     /// How often at most subscribers hear of changed rooms. Defaults to 250 ms.
     pub room_list_interval: Duration,
+    /// How long the program's [`JoinHook`](crate::JoinHook) may take to let someone in. Defaults to 5 s;
+    /// then the request is refused with `STORE_UNAVAILABLE`.
+    pub join_hook_time_max: Duration,
+    /// News of rooms that may wait for the slowest who follows [`Gateway::lifecycle`]. Defaults to 4096;
+    /// beyond that the oldest are dropped, and it is told how many. About 200 bytes each.
+    ///
+    /// [`Gateway::lifecycle`]: crate::Gateway::lifecycle
+    pub lifecycle_news_max: usize,
     /// Decisions of searching bots at once. Defaults to 2; each takes a thread while it runs.
     pub searching_bots_max: usize,
     /// Tasks among which rooms with deadlines are shared out. Defaults to the number of cores.
@@ -55,6 +63,8 @@ impl Default for GatewayConfig {
             unattached_idle_max: Duration::from_secs(120),
             session_ttl: Duration::from_secs(2 * 60 * 60),
             room_list_interval: Duration::from_millis(250),
+            join_hook_time_max: Duration::from_secs(5),
+            lifecycle_news_max: 4096,
             searching_bots_max: 2,
             driver_shards: std::thread::available_parallelism().map_or(1, usize::from),
         }

@@ -118,6 +118,11 @@ pub(crate) fn message(codec: Codec, payload: Arc<[u8]>, class: Class) -> Message
     Message { payload, class, kind: codec.frame_kind() }
 }
 
+/// A value of the game's as a tree. `None` when its `Serialize`, which is the game's code, refuses.
+pub(crate) fn to_value(value: &impl Serialize) -> Option<Value> {
+    catch_unwind(AssertUnwindSafe(|| serde_json::to_value(value))).ok()?.ok()
+}
+
 /// Reads a view of the game's into `tree`. Its `Serialize` is the game's code and may panic.
 pub(crate) fn read_tree(view: &impl Serialize, tree: &mut Tree) -> Result<(), Unencodable> {
     let read = catch_unwind(AssertUnwindSafe(|| tree.read(view)));

@@ -18,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::connection::Connection;
+use crate::join_hook::{DynJoinHook, JoinHook};
+use crate::lifecycle::Lifecycle;
 use crate::listing::Listings;
 use crate::room::{AnyGame, GameEntry};
 use crate::sessions::Sessions;
@@ -37,13 +39,14 @@ pub struct GatewayBuilder {
     config: GatewayConfig,
     games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
     sessions: Arc<dyn DynSessionStore>,
+    join_hook: Option<Box<dyn DynJoinHook>>,
 }
 
 impl Gateway {
     /// A gateway without games yet, whose stores are in memory.
     pub fn builder(config: GatewayConfig) -> GatewayBuilder {
         let sessions = Arc::new(MemorySessionStore::new());
-        GatewayBuilder { config, games: BTreeMap::new(), sessions }
+        GatewayBuilder { config, games: BTreeMap::new(), sessions, join_hook: None }
     }
 
     /// Begins to serve a socket, which is greeted. Dropping the connection means its socket is lost.
@@ -74,6 +77,11 @@ impl Gateway {
     /// How well the games that step have kept their time.
     pub fn ticks(&self) -> Ticks {
         self.shared.ticks.read()
+    }
+
+    /// What becomes of rooms from now on.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.shared.newsroom.follow()
     }
 
     /// Ends a room. `false` when there is none with this code.
@@ -114,18 +122,25 @@ impl GatewayBuilder {
         self
     }
 
+    /// Asks `hook` who may sit down.
+    #[must_use]
+    pub fn join_hook(mut self, hook: impl JoinHook) -> Self {
+        self.join_hook = Some(Box::new(hook));
+        self
+    }
+
     /// Starts the gateway's tasks.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
-        let Self { config, games, sessions: store } = self;
+        let Self { config, games, sessions: store, join_hook } = self;
         let (sessions, chores) = Sessions::new(Arc::clone(&store), config.session_ttl);
         let listings = Listings::new(games.keys().copied());
         let clock = Clock::start();
         let session_ttl = config.session_ttl;
-        let shared = Arc::new(Shared::new(config, clock, listings, sessions));
+        let shared = Arc::new(Shared::new(config, clock, listings, sessions, join_hook));
 
         let mut tasks = vec![
             tokio::spawn(Sessions::do_chores(store, session_ttl, chores)),

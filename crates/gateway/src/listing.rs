@@ -51,7 +51,7 @@ struct Listing {
     by_number: BTreeMap<u64, RoomCode>,
     /// Of these, the rooms that a player could join.
     joinable: BTreeMap<u64, RoomCode>,
-    /// Rooms that `quick_match` may choose, the fullest first for each set of options.
+    /// Rooms with someone in them that `quick_match` may choose, the fullest first for each set of options.
     open: BTreeSet<Open>,
     /// Rooms here that changed since subscribers were last told of them: no more than there are.
     dirty: BTreeSet<RoomCode>,
@@ -190,7 +190,9 @@ impl Listings {
 impl Listing {
     fn add(&mut self, number: u64, info: RoomInfo) {
         let code = info.room_id;
-        let is_open = info.joinable && !info.has_password;
+        // One that nobody is in yet waits for someone who knows it.
+        let has_humans = info.player_count > info.bot_count;
+        let is_open = info.joinable && !info.has_password && has_humans;
         let open = is_open.then(|| {
             let free = info.max_players.saturating_sub(info.player_count);
             (written_out(&info.options), free, number, Reverse(code))

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
 use crate::encode::Link;
+use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
+use crate::lifecycle::Newsroom;
 use crate::listing::Listings;
 use crate::registry::Rooms;
 use crate::sessions::Sessions;
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) keys: JoiningKeys,
     pub(crate) traffic: TrafficCounter,
     pub(crate) ticks: TickCounter,
+    pub(crate) newsroom: Newsroom,
+    pub(crate) join_hook: Option<Box<dyn DynJoinHook>>,
     pub(crate) draining: AtomicBool,
     numbers: AtomicU64,
 }
@@ -43,6 +47,7 @@ impl Shared {
         clock: Clock,
         listings: Listings,
         sessions: Sessions,
+        join_hook: Option<Box<dyn DynJoinHook>>,
     ) -> Self {
         Self {
             clock,
@@ -55,6 +60,8 @@ impl Shared {
             keys: JoiningKeys::default(),
             traffic: TrafficCounter::default(),
             ticks: TickCounter::default(),
+            newsroom: Newsroom::new(config.lifecycle_news_max),
+            join_hook,
             draining: AtomicBool::new(false),
             numbers: AtomicU64::new(1),
             config,

@@ -151,7 +151,7 @@ pub(crate) fn internal(
     ErrorDetail::internal(&reference)
 }
 
-fn game_error(error: &GameError) -> ErrorDetail {
+pub(crate) fn game_error(error: &GameError) -> ErrorDetail {
     let code = ErrorCode::from(error.code().to_owned());
     let detail = ErrorDetail::new(code, error.message().to_owned());
     error

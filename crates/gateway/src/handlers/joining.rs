@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use parlor_core::{Digest, Settings};
 use parlor_protocol::{
-    CreateRoom, ErrorCode, ErrorDetail, JoinRoom, Object, QuickMatch, Reconnect, RoomCode, Secret,
+    CreateRoom, ErrorCode, ErrorDetail, JoinRoom, QuickMatch, Reconnect, RoomCode, Secret,
 };
 
-use super::lobby::unknown_game;
 use crate::connection::{Attached, Connection, Seat};
 use crate::encode::Answering;
 use crate::feed::Hold;
+use crate::join_hook::{Admission, Joining};
 use crate::joining_keys::KeyedSeat;
-use crate::room::{AnyGame, AnyRoom, NewRoom, Newcomer, Returning};
+use crate::opening::{new_room, open_room, refuse_while_draining, unknown_game};
+use crate::room::{AnyGame, AnyRoom, Newcomer, Returning};
 use crate::shared::Shared;
 use crate::{from_wire, secrets, to_wire};
 
@@ -142,15 +143,16 @@ async fn create_room(
     let shared = connection.shared();
     refuse_while_draining(shared)?;
 
-    let room = new_room(shared, game, options, max_players, |code| Settings {
+    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let admission = admit(shared, &joining).await?;
+
+    let room = new_room(shared, game, options, max_players, None, |code| Settings {
         locked: false,
         private,
         password: password.as_ref().map(|password| secrets::password_digest(code, password)),
         metadata: from_wire::metadata(metadata.clone()),
     })?;
-    let name = player_name.as_str().to_owned();
-    let newcomer = Newcomer { name, token: secrets::new_token(), spectator: false, password };
-    seat_first(connection, to, room, newcomer).await
+    seat_first(connection, to, room, newcomer(joining, admission, password)).await
 }
 
 async fn join_room(
@@ -163,9 +165,9 @@ async fn join_room(
     let room = room_id
         .and_then(|code| connection.shared().rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
-    let name = player_name.as_str().to_owned();
-    let newcomer = Newcomer { name, token: secrets::new_token(), spectator, password };
-    seat(connection, to, room, newcomer).await
+    let joining = Joining::new(None, Some(room.code()), player_name, spectator);
+    let admission = admit(connection.shared(), &joining).await?;
+    seat(connection, to, room, newcomer(joining, admission, password)).await
 }
 
 async fn quick_match(
@@ -178,12 +180,9 @@ async fn quick_match(
     let options = game.read_options(options)?;
     let shared = connection.shared();
     refuse_while_draining(shared)?;
-    let newcomer = || Newcomer {
-        name: player_name.as_str().to_owned(),
-        token: secrets::new_token(),
-        spectator: false,
-        password: None,
-    };
+    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let admission = admit(shared, &joining).await?;
+    let newcomer = || newcomer(joining.clone(), admission.clone(), None);
 
     // A room may fill up between being found and being joined; then the next is tried.
     let mut tried: Vec<RoomCode> = Vec::new();
@@ -200,7 +199,7 @@ async fn quick_match(
         }
     }
 
-    let room = new_room(shared, game, options, None, |_| Settings::default())?;
+    let room = new_room(shared, game, options, None, None, |_| Settings::default())?;
     seat_first(connection, to, room, newcomer()).await
 }
 
@@ -227,23 +226,26 @@ async fn reconnect(
     Ok(Attached { room, hold })
 }
 
-/// Makes a room that nobody knows of yet.
-fn new_room(
-    shared: &Arc<Shared>,
-    game: &Arc<dyn AnyGame>,
-    options: Arc<Object>,
-    players_max: Option<u32>,
-    settings: impl FnOnce(RoomCode) -> Settings,
-) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
-    if shared.rooms.is_full() {
-        return Err(server_full());
+/// Asks the program around the rooms whether someone may sit down.
+async fn admit(shared: &Shared, joining: &Joining) -> Result<Admission, ErrorDetail> {
+    let Some(hook) = &shared.join_hook else { return Ok(Admission::default()) };
+    let time_max = shared.config.join_hook_time_max;
+    match tokio::time::timeout(time_max, hook.admit(joining.clone())).await {
+        Ok(Ok(admission)) => Ok(admission),
+        Ok(Err(refused)) => Err(to_wire::game_error(&refused)),
+        Err(_) => {
+            tracing::warn!("the join hook took too long");
+            let message = "it cannot be found out just now who you are";
+            Err(ErrorDetail::new(ErrorCode::STORE_UNAVAILABLE, message))
+        }
     }
-    let code = shared.rooms.free_code();
-    let number = shared.next_number();
-    let settings = settings(code);
-    let shared = Arc::clone(shared);
-    let now = shared.clock.now();
-    game.create(now, NewRoom { code, number, options, players_max, settings, shared })
+}
+
+fn newcomer(joining: Joining, admission: Admission, password: Option<Secret>) -> Newcomer {
+    let Admission { player_name, profile } = admission;
+    let name = player_name.unwrap_or(joining.player_name).as_str().to_owned();
+    let (token, spectator) = (secrets::new_token(), joining.spectator);
+    Newcomer { name, token, spectator, password, profile }
 }
 
 /// Opens a new room by letting its creator sit down in it. When that fails the room never was.
@@ -256,14 +258,7 @@ async fn seat_first(
     let shared = connection.shared();
     let digest = secrets::token_digest(&newcomer.token);
     save_session(shared, digest, room.code()).await?;
-    match shared.rooms.open(Arc::clone(&room)) {
-        Ok(true) => {}
-        // Another room took the code in the moment since it was free: as good as full.
-        Ok(false) | Err(_) => {
-            shared.sessions.forget(digest);
-            return Err(server_full());
-        }
-    }
+    open_room(shared, &room).inspect_err(|_| shared.sessions.forget(digest))?;
     let seated = sit_down(connection, to, &room, newcomer);
     if seated.is_err() {
         room.close(shared.clock.now(), parlor_core::CloseReason::Empty);
@@ -305,18 +300,6 @@ fn find_game<'a>(
     game_type: &str,
 ) -> Result<&'a Arc<dyn AnyGame>, ErrorDetail> {
     connection.gateway.games.get(game_type).ok_or_else(unknown_game)
-}
-
-fn refuse_while_draining(shared: &Shared) -> Result<(), ErrorDetail> {
-    if shared.is_draining() {
-        let message = "the server is going away; try again in a moment";
-        return Err(ErrorDetail::new(ErrorCode::DRAINING, message));
-    }
-    Ok(())
-}
-
-fn server_full() -> ErrorDetail {
-    ErrorDetail::new(ErrorCode::SERVER_FULL, "the server has as many rooms as it can hold")
 }
 
 fn already_in_room() -> ErrorDetail {

@@ -3,12 +3,12 @@
 use parlor_core::Time;
 use parlor_protocol::limits::LIST_ROOMS_MAX;
 use parlor_protocol::{
-    ErrorCode, ErrorDetail, FieldErrors, GameList, ListRooms, OneGame, Pong, RoomList,
-    RoomSubscription,
+    ErrorDetail, FieldErrors, GameList, ListRooms, OneGame, Pong, RoomList, RoomSubscription,
 };
 
 use crate::connection::Connection;
 use crate::encode::Answering;
+use crate::opening::unknown_game;
 
 pub(super) fn ping(connection: &Connection, to: Answering, now: Time) {
     let pong = Pong { server_time: now.as_millis() };
@@ -54,10 +54,6 @@ pub(super) fn unsubscribe_rooms(connection: &mut Connection, to: Answering, data
     connection.shared().listings.unsubscribe(game_type, connection.number);
     connection.subscriptions.remove(game_type);
     connection.link.answer(to, &RoomSubscription::default()).expect("our own data is plain");
-}
-
-pub(super) fn unknown_game() -> ErrorDetail {
-    ErrorDetail::new(ErrorCode::UNKNOWN_GAME, "this server has no such game")
 }
 
 /// The game's own name, which lives as long as the server; otherwise the request is refused.

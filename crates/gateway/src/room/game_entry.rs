@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_core::{About, Game, Room, Settings, Setup, Time};
 use parlor_protocol::{ErrorDetail, GameSummary, Object, RoomCode, decode_value};
@@ -13,13 +14,15 @@ use crate::shared::Shared;
 use crate::{secrets, to_wire};
 
 /// What a room is made from.
-pub(crate) struct NewRoom {
+pub(crate) struct RoomParts {
     pub(crate) code: RoomCode,
     pub(crate) number: u64,
     /// As the game read them, defaults included.
     pub(crate) options: Arc<Object>,
     pub(crate) players_max: Option<u32>,
     pub(crate) settings: Settings,
+    /// How long it waits for its first player, if that is not here yet.
+    pub(crate) kept_for: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -66,12 +69,13 @@ impl<G: Game> AnyGame for GameEntry<G> {
         }
     }
 
-    fn create(&self, now: Time, new: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
+    fn create(&self, now: Time, new: RoomParts) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
         let options = new.options;
         let setup = Setup {
             options: decode_options::<G>(Object::clone(&options))?,
             players_max: new.players_max.map(|max| u16::try_from(max).unwrap_or(u16::MAX)),
             settings: new.settings,
+            kept_for: new.kept_for,
             seed: secrets::new_seed(),
             now,
         };

@@ -6,11 +6,11 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
     Answer, BotTurn, CloseReason, Command, Commit, Effort, Failure, Fault, Game, Origin, PlayerId,
-    Recall, Refusal, Room, RoomView, Snapshot, Time, Viewer,
+    Recall, Refusal, Room, RoomView, Signal, Snapshot, Time, Viewer,
 };
 use parlor_protocol::{
-    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestId, RequestType, RoomCode, Secret,
-    StateSnapshot,
+    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestId, RequestType, RoomCode, RoomInfo,
+    Secret, StateSnapshot,
 };
 
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
@@ -45,6 +45,10 @@ pub(super) struct Inner<G: Game> {
 impl<G: Game> AnyRoom for GameRoom<G> {
     fn code(&self) -> RoomCode {
         self.code
+    }
+
+    fn game_type(&self) -> &'static str {
+        G::GAME_TYPE
     }
 
     fn join(
@@ -139,6 +143,28 @@ impl<G: Game> AnyRoom for GameRoom<G> {
                 }
             }
         }
+    }
+
+    fn info(&self) -> RoomInfo {
+        self.info_of(&self.view.snapshot())
+    }
+
+    fn wait_for_players(&self, now: Time) {
+        let inner = self.lock(now);
+        // Under the lock, or an older offer could come after a newer one.
+        self.shared.listings.put(self.offer(inner.room.head()));
+        self.unlock(inner, now);
+    }
+
+    fn signal(&self, now: Time, signal: Signal) -> Result<u64, ErrorDetail> {
+        let mut inner = self.lock(now);
+        let outcome = inner
+            .room
+            .apply(now, Command::Signal(signal))
+            .and_then(|commit| self.publish(&mut inner, commit, |_| {}));
+        let seq = inner.feed.seq();
+        self.unlock(inner, now);
+        outcome.map(|_| seq).map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))
     }
 
     fn close(&self, now: Time, reason: CloseReason) {

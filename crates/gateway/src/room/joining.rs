@@ -37,12 +37,13 @@ impl<G: Game> GameRoom<G> {
         to: Answering,
         link: &Link,
     ) -> Result<Hold, Refusal> {
-        let Newcomer { name, token, spectator, password } = newcomer;
+        let Newcomer { name, token, spectator, password, profile } = newcomer;
         let digest = secrets::token_digest(&token);
         let password = password.map(|password| secrets::password_digest(self.code, &password));
-        let commit = inner
-            .room
-            .apply(now, Command::Join(Join { name, token: digest, spectator, password }))?;
+        let commit = inner.room.apply(
+            now,
+            Command::Join(Join { name, token: digest, spectator, password, profile }),
+        )?;
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;

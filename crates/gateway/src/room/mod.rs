@@ -11,13 +11,13 @@ mod publish;
 
 use std::sync::Arc;
 
-use parlor_core::{CloseReason, Command, Digest, PlayerId, Time};
-use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, Secret};
+use parlor_core::{CloseReason, Command, Digest, PlayerId, Profile, Signal, Time};
+use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, RoomInfo, Secret};
 
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
 
-pub(crate) use game_entry::{GameEntry, NewRoom};
+pub(crate) use game_entry::{GameEntry, RoomParts};
 pub(crate) use game_room::not_in_room;
 
 /// A room of a game that is not known here.
@@ -27,6 +27,9 @@ pub(crate) use game_room::not_in_room;
 pub(crate) trait AnyRoom: Send + Sync + 'static {
     /// The room's name.
     fn code(&self) -> RoomCode;
+
+    /// The name of its game.
+    fn game_type(&self) -> &'static str;
 
     /// Lets a newcomer sit down. On refusal nothing is pushed.
     fn join(
@@ -77,6 +80,15 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
     /// Fires what is due and asks the bots whose time has come.
     fn wake(self: Arc<Self>, now: Time);
 
+    /// What a listing says of it now.
+    fn info(&self) -> RoomInfo;
+
+    /// Lets it wait for its first player: shows it in the listings and minds its time, as a join would.
+    fn wait_for_players(&self, now: Time);
+
+    /// Tells the game something. Gives the number of the last event after it.
+    fn signal(&self, now: Time, signal: Signal) -> Result<u64, ErrorDetail>;
+
     /// Ends the room.
     fn close(&self, now: Time, reason: CloseReason);
 }
@@ -87,6 +99,7 @@ pub(crate) struct Newcomer {
     pub(crate) token: Secret,
     pub(crate) spectator: bool,
     pub(crate) password: Option<Secret>,
+    pub(crate) profile: Profile,
 }
 
 /// Someone who has a seat.
@@ -129,5 +142,5 @@ pub(crate) trait AnyGame: Send + Sync + 'static {
     fn read_options(&self, options: Object) -> Result<Arc<Object>, ErrorDetail>;
 
     /// Makes a room, which is not yet known to anyone.
-    fn create(&self, now: Time, room: NewRoom) -> Result<Arc<dyn AnyRoom>, ErrorDetail>;
+    fn create(&self, now: Time, room: RoomParts) -> Result<Arc<dyn AnyRoom>, ErrorDetail>;
 }

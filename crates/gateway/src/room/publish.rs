@@ -8,7 +8,7 @@ use parlor_protocol::{Codec, RoomInfo};
 use super::game_room::{GameRoom, Inner};
 use crate::feed::Feed;
 use crate::listing::Offer;
-use crate::{secrets, to_wire};
+use crate::{lifecycle, secrets, to_wire};
 
 impl<G: Game> GameRoom<G> {
     /// Shows `commit` to readers and tells everyone. Gives the player whom it seated.
@@ -66,10 +66,19 @@ impl<G: Game> GameRoom<G> {
         if commit.changes_roster() {
             inner.feed.follow_roster(&commit.snapshot().roster);
         }
+        let news = if self.shared.newsroom.is_followed() {
+            lifecycle::changes(&commit)
+        } else {
+            Vec::new()
+        };
+        let at = commit.time();
         let relisted = commit.changes_listing().then(|| Arc::clone(commit.snapshot()));
         let closed = commit.closed();
 
         inner.room.publish(commit);
+        for what in news {
+            self.shared.newsroom.tell(at, self.code, G::GAME_TYPE, what);
+        }
         attach(&mut inner.feed);
         inner.feed.deliver(&**inner.room.game());
 
@@ -93,7 +102,7 @@ impl<G: Game> GameRoom<G> {
         }
     }
 
-    fn offer(&self, snapshot: &Snapshot<G>) -> Offer {
+    pub(super) fn offer(&self, snapshot: &Snapshot<G>) -> Offer {
         Offer {
             game_type: G::GAME_TYPE,
             number: self.number,
@@ -102,7 +111,7 @@ impl<G: Game> GameRoom<G> {
         }
     }
 
-    fn info_of(&self, snapshot: &Snapshot<G>) -> RoomInfo {
+    pub(super) fn info_of(&self, snapshot: &Snapshot<G>) -> RoomInfo {
         let rules = &self.view.charter().rules;
         let count = |kind| u32::try_from(snapshot.count(kind)).unwrap_or(u32::MAX);
         let (humans, bots) = (count(SeatKind::Human), count(SeatKind::Bot));

@@ -15,6 +15,7 @@ mod leaks;
 mod listings;
 mod logs;
 mod order;
+mod outside;
 mod patches;
 mod play;
 mod probe;

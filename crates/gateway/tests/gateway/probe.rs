@@ -9,7 +9,7 @@ use std::time::Duration;
 use parlor_core::rand::RngExt as _;
 use parlor_core::{
     About, AfterGrace, Audience, Bot, Ctx, Effort, Game, GameError, GameRng, PlayerId, PlayerMap,
-    Rules, StartRule, Viewer,
+    Rules, Scalar, Signal, StartRule, Viewer,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
@@ -315,6 +315,25 @@ impl Game for Probe {
         ctx.emit(Audience::Everyone, Event::Rang);
         self.spring("on_timer")?;
         state.twice = state.total * 2;
+        Ok(())
+    }
+
+    fn on_signal(
+        &self,
+        state: &mut State,
+        signal: Signal,
+        ctx: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        if signal.name == "refuse" {
+            return Err(GameError::new("NOT_NOW", "not now").with("why", "rule 2"));
+        }
+        // Whom the program knows to be rich counts for more.
+        for seat in ctx.players() {
+            if let Some(Scalar::Int(rank)) = seat.profile().and_then(|known| known.get("rank")) {
+                state.total += rank;
+            }
+        }
+        ctx.emit(Audience::Everyone, Event::Rang);
         Ok(())
     }
 

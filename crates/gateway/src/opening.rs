@@ -1,0 +1,62 @@
+//! Making a room, and opening it to everyone who has its code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_core::Settings;
+use parlor_protocol::{ErrorCode, ErrorDetail, Object, RoomCode};
+
+use crate::lifecycle::RoomChange;
+use crate::room::{AnyGame, AnyRoom, RoomParts};
+use crate::shared::Shared;
+
+/// Makes a room that nobody knows of yet. One that is `kept_for` someone waits that long for its first
+/// player.
+pub(crate) fn new_room(
+    shared: &Arc<Shared>,
+    game: &Arc<dyn AnyGame>,
+    options: Arc<Object>,
+    players_max: Option<u32>,
+    kept_for: Option<Duration>,
+    settings: impl FnOnce(RoomCode) -> Settings,
+) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
+    if shared.rooms.is_full() {
+        return Err(server_full());
+    }
+    let code = shared.rooms.free_code();
+    let number = shared.next_number();
+    let settings = settings(code);
+    let shared = Arc::clone(shared);
+    let now = shared.clock.now();
+    let parts = RoomParts { code, number, options, players_max, settings, kept_for, shared };
+    game.create(now, parts)
+}
+
+/// Lets everyone find the room.
+pub(crate) fn open_room(shared: &Shared, room: &Arc<dyn AnyRoom>) -> Result<(), ErrorDetail> {
+    match shared.rooms.open(Arc::clone(room)) {
+        Ok(true) => {
+            let now = shared.clock.now();
+            shared.newsroom.tell(now, room.code(), room.game_type(), RoomChange::Created);
+            Ok(())
+        }
+        // Another room took the code in the moment since it was free: as good as full.
+        Ok(false) | Err(_) => Err(server_full()),
+    }
+}
+
+pub(crate) fn refuse_while_draining(shared: &Shared) -> Result<(), ErrorDetail> {
+    if shared.is_draining() {
+        let message = "the server is going away; try again in a moment";
+        return Err(ErrorDetail::new(ErrorCode::DRAINING, message));
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown_game() -> ErrorDetail {
+    ErrorDetail::new(ErrorCode::UNKNOWN_GAME, "this server has no such game")
+}
+
+fn server_full() -> ErrorDetail {
+    ErrorDetail::new(ErrorCode::SERVER_FULL, "the server has as many rooms as it can hold")
+}

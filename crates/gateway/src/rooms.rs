@@ -1,0 +1,109 @@
+//! The rooms, for the program around them: making one, finding one, ending one, telling one something.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_core::{CloseReason, Scalar, Settings, Signal};
+use parlor_protocol::{ErrorCode, ErrorDetail, Object, RoomCode, RoomInfo, Secret};
+
+use crate::gateway::Gateway;
+use crate::opening::{new_room, open_room, refuse_while_draining, unknown_game};
+use crate::secrets;
+
+/// The rooms of a gateway. Cheap to clone.
+///
+/// None of this asks who may: that is for whoever calls it to know.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    gateway: Arc<Gateway>,
+}
+
+/// A room that is to be made without anyone in it. [`NewRoom::of`] is ready to use.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewRoom {
+    /// The game to be played there.
+    pub game_type: String,
+    /// What can be chosen in it. Defaults to nothing, so to what the game says.
+    pub options: Object,
+    /// Whether it is kept from listings and from those who look for any room. Defaults to no.
+    pub private: bool,
+    /// What one must know to get in. Defaults to nothing.
+    pub password: Option<Secret>,
+    /// Fewer seats than the game offers.
+    pub players_max: Option<u32>,
+    /// What listings say of it.
+    pub metadata: BTreeMap<String, Scalar>,
+    /// How long it waits for its first player, who becomes host. Defaults to 10 min; then it closes as
+    /// expired. Before that it is not offered to those who look for any room.
+    pub kept_for: Duration,
+}
+
+impl NewRoom {
+    /// A public room of this game, everything else by default.
+    pub fn of(game_type: impl Into<String>) -> Self {
+        Self {
+            game_type: game_type.into(),
+            options: Object::new(),
+            private: false,
+            password: None,
+            players_max: None,
+            metadata: BTreeMap::new(),
+            kept_for: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Gateway {
+    /// Its rooms.
+    pub fn rooms(self: &Arc<Self>) -> Rooms {
+        Rooms { gateway: Arc::clone(self) }
+    }
+}
+
+impl Rooms {
+    /// Opens a room that waits for its first player.
+    ///
+    /// Refused with the errors of `create_room`: an unknown game, options or a number of seats that the
+    /// game does not take, a full or draining server.
+    pub fn create(&self, new: NewRoom) -> Result<RoomInfo, ErrorDetail> {
+        let NewRoom { game_type, options, private, password, players_max, metadata, kept_for } =
+            new;
+        let shared = &self.gateway.shared;
+        let game = self.gateway.games.get(game_type.as_str()).ok_or_else(unknown_game)?;
+        let options = game.read_options(options)?;
+        refuse_while_draining(shared)?;
+        let room = new_room(shared, game, options, players_max, Some(kept_for), |code| Settings {
+            locked: false,
+            private,
+            password: password.as_ref().map(|password| secrets::password_digest(code, password)),
+            metadata,
+        })?;
+        open_room(shared, &room)?;
+        room.wait_for_players(shared.clock.now());
+        Ok(room.info())
+    }
+
+    /// What a listing would say of the room now, also of a private one. `None` when it is not open.
+    pub fn find(&self, room: RoomCode) -> Option<RoomInfo> {
+        self.gateway.shared.rooms.get(room).map(|room| room.info())
+    }
+
+    /// Ends the room; everyone in it is told why. `false` when it is not open.
+    pub fn close(&self, room: RoomCode, reason: CloseReason) -> bool {
+        self.gateway.close_room(room, reason)
+    }
+
+    /// Tells the room's game something. Gives the number of the room's last event after it.
+    ///
+    /// Refused with `ROOM_NOT_FOUND`, with `GAME_OVER` after the end, or with the game's own error.
+    pub fn signal(&self, room: RoomCode, signal: Signal) -> Result<u64, ErrorDetail> {
+        let shared = &self.gateway.shared;
+        let room = shared
+            .rooms
+            .get(room)
+            .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
+        room.signal(shared.clock.now(), signal)
+    }
+}
