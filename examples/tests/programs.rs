@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 
-use parlor_client::protocol::{Codec, EventType, Joined, PlayerId, RoomState};
-use parlor_client::{Client, Options, new_room};
+use parlor_client::protocol::{Codec, EventType, Joined, PlayerId, RoomCode, RoomState};
+use parlor_client::{Client, Options, new_room, seat_in};
 use parlor_games::TicTacToe;
 use parlor_testutil::seat::{WAIT_MAX, name};
 use parlor_testutil::server::TestServer;
@@ -60,12 +60,18 @@ async fn soon<T>(happens: impl Future<Output = T>) -> T {
 /// The body of a page, which must be there.
 #[track_caller]
 fn get(address: &str, path: &str) -> String {
+    ask(address, &format!("GET {path}"), 200)
+}
+
+/// The body of an answer, which must have this status.
+#[track_caller]
+fn ask(address: &str, request: &str, status: u16) -> String {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
@@ -130,8 +136,11 @@ async fn two_remote_bots_play_to_the_end_though_one_has_lost_its_connection() {
 }
 
 #[tokio::test]
-async fn embedding_program_looks_into_the_rooms_from_its_own_route() {
-    let mut program = Program::start(env!("CARGO_BIN_EXE_embedding"), &[]);
+async fn embedding_program_opens_a_table_says_who_may_play_and_writes_down_the_result() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("results.jsonl");
+    let path = results.to_str().unwrap();
+    let mut program = Program::start(env!("CARGO_BIN_EXE_embedding"), &[path]);
     let games = program.line("games on http://").await;
     let status = program.line("status on http://").await;
     let address = status.strip_suffix("/status").unwrap();
@@ -139,10 +148,42 @@ async fn embedding_program_looks_into_the_rooms_from_its_own_route() {
         || serde_json::from_str::<Value>(&get(address, "/status")).unwrap()["rooms"].clone();
     assert_eq!(rooms(), 0);
 
-    let options = Options { codec: Codec::MsgPack, ..Options::default() };
-    let (client, _events) = Client::connect(&format!("ws://{games}/ws"), options).await.unwrap();
-    client.create_room::<Value>(&new_room("tictactoe", name("Ada"))).await.unwrap();
+    let table: Value = serde_json::from_str(&ask(address, "POST /tables", 201)).unwrap();
     assert_eq!(rooms(), 1);
+    let link = table["link"].as_str().unwrap();
+    assert!(get(&games, link.strip_prefix(&format!("http://{games}")).unwrap()).contains("board"));
+
+    let url = format!("ws://{games}/ws");
+    let room = RoomCode::parse(table["room"].as_str().unwrap()).unwrap();
+    let sit_down = async |who: &str, codec| {
+        let options = Options { codec, ..Options::default() };
+        let (client, events) = Client::connect(&url, options).await.unwrap();
+        let joined = client.join_room::<Value>(&seat_in(room, name(who))).await;
+        (client, events, joined)
+    };
+    let (_, _, turned_away) = sit_down("Mallory", Codec::Json).await;
+    let code = turned_away.unwrap_err().code().unwrap().to_string();
+    assert_eq!(code, "NOT_A_MEMBER");
+    let (ada, _events, _) = sit_down("Ada", Codec::MsgPack).await;
+    let (bob, mut events, joined) = sit_down("Bob", Codec::Json).await;
+    soon(events.skip_to(EventType::GameStarted)).await.unwrap();
+    ada.leave_room().await.unwrap();
+    soon(events.skip_to(EventType::GameFinished)).await.unwrap();
+
+    let line = soon(async {
+        loop {
+            let text = std::fs::read_to_string(&results).unwrap();
+            if text.ends_with('\n') {
+                return text;
+            }
+            // Any answer means that the program went round once more.
+            bob.ping().await.unwrap();
+        }
+    })
+    .await;
+    let result: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(result["players"], json!(["Bob"]));
+    assert_eq!(result["result"]["winner"], json!(joined.unwrap().player_id));
 }
 
 #[tokio::test]

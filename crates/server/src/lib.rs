@@ -17,6 +17,14 @@ mod session;
 mod signal;
 pub mod transport;
 
+/// What the program around the rooms works with: [`Running::rooms`], [`Running::lifecycle`],
+/// [`Server::join_hook`].
+pub use parlor_gateway::{
+    Admission, JoinHook, Joining, Lifecycle, NewRoom, NoNews, Occupant, RoomChange, RoomNews, Rooms,
+};
+/// The shapes of what is sent and refused.
+pub use parlor_protocol as protocol;
+
 /// What games are written with: the whole of `parlor-core`, so that one dependency is enough.
 pub use parlor_core as game;
 

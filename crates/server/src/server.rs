@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use parlor_core::Game;
-use parlor_gateway::{Gateway, GatewayBuilder};
+use parlor_gateway::{Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
@@ -107,6 +107,13 @@ impl Server {
         self
     }
 
+    /// Asks `hook` who may sit down.
+    #[must_use]
+    pub fn join_hook(mut self, hook: impl JoinHook) -> Self {
+        self.gateway = self.gateway.join_hook(hook);
+        self
+    }
+
     /// Starts to serve.
     ///
     /// # Panics
@@ -158,7 +165,17 @@ impl Running {
         self.listening.address()
     }
 
-    /// The rooms.
+    /// The rooms, to make, find, end and tell them something.
+    pub fn rooms(&self) -> Rooms {
+        self.gateway.rooms()
+    }
+
+    /// What becomes of rooms from now on.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.gateway.lifecycle()
+    }
+
+    /// What the rooms are kept in.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
