@@ -38,7 +38,7 @@ pub use game::{About, Audience, Bot, Effort, Game, ViewKey, Viewer};
 pub use game_error::GameError;
 pub use ids::{Digest, PlayerId, Time};
 pub use random::{GameRng, Seed};
-pub use rules::{AfterGrace, Rules, StartRule};
+pub use rules::{AfterGrace, Rules, SPECTATOR_DELAY_MAX, StartRule};
 pub use sync::{Sync, SyncMode};
 pub use tick::{Actions, GATHERED_PER_PLAYER_MAX, Hz, STEPS_BEHIND_MAX, Step, Tick};
 pub use values::{Bounded, Data, Never, PlayerMap, Profile, Scalar, Signal};

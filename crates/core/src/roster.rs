@@ -70,6 +70,11 @@ impl Seat {
         }
     }
 
+    /// Whether it only watches.
+    pub fn is_spectator(&self) -> bool {
+        self.spectator
+    }
+
     /// Whether someone is there to act: a human with a connection, or a bot.
     pub fn is_present(&self) -> bool {
         self.connected || self.bot.is_some()

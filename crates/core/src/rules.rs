@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Sync, Tick};
 
+/// The longest that spectators may be behind.
+pub const SPECTATOR_DELAY_MAX: Duration = Duration::from_secs(30);
+
 /// How a room of a game is run.
 ///
 /// [`Rules::seats`] is ready to use; change a field to change your mind.
@@ -29,6 +32,11 @@ pub struct Rules {
     pub tick: Option<Tick>,
     /// How the state reaches those who look at it. Defaults to the whole of it at every change.
     pub sync: Sync,
+    /// How much later than players spectators are told of everything, in play and out of it. Defaults to
+    /// not at all; at most [`SPECTATOR_DELAY_MAX`].
+    ///
+    /// What is held back is kept with the room, up to a bound of the server's.
+    pub spectator_delay: Duration,
     /// Whether players hear during play what spectators say. Defaults to no: who watches sees more.
     pub spectators_heard: bool,
     /// How long a lost player's seat is held in play. Defaults to 60 s.
@@ -55,6 +63,7 @@ impl Rules {
             late_join: false,
             tick: None,
             sync: Sync::states(),
+            spectator_delay: Duration::ZERO,
             spectators_heard: false,
             grace_in_play: Duration::from_secs(60),
             grace_in_lobby: Duration::from_secs(15),

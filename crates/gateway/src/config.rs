@@ -27,6 +27,10 @@ pub struct GatewayConfig {
     pub outbox: OutboxLimits,
     /// How much of its past each room keeps for players who come back.
     pub history: HistoryLimits,
+    /// Bytes that a room may hold back from spectators where its game tells them later, about. Defaults to
+    /// 1 MiB. When it is full spectators get fewer states, and at worst lose what was said meanwhile and
+    /// begin anew from a snapshot.
+    pub delayed_bytes_max: usize,
     /// Silence after which the transport pings, as told in `welcome`. Defaults to 20 s.
     pub heartbeat: Duration,
     /// How long a connection may be in no room and ask nothing. Defaults to 2 min.
@@ -59,6 +63,7 @@ impl Default for GatewayConfig {
             requests_burst: 120,
             outbox: OutboxLimits::default(),
             history: HistoryLimits::default(),
+            delayed_bytes_max: 1024 * 1024,
             heartbeat: Duration::from_secs(20),
             unattached_idle_max: Duration::from_secs(120),
             session_ttl: Duration::from_secs(2 * 60 * 60),

@@ -11,7 +11,7 @@ use crate::ctx::Effects;
 use crate::tick::Ticks;
 use crate::{
     Audience, Charter, Commit, Ctx, Digest, Failure, Fault, Game, GameError, Phase, PlayerId,
-    Refusal, RoomEvent, Roster, Seat, Settings, Snapshot, SyncMode, Time, ViewKey, Viewer,
+    Refusal, RoomEvent, Roster, Rules, Seat, Settings, Snapshot, SyncMode, Time, ViewKey, Viewer,
 };
 
 pub(super) struct Draft<'a, G: Game> {
@@ -255,7 +255,11 @@ impl<'a, G: Game> Draft<'a, G> {
         } else if is_due {
             shown.pass(sync.rate, self.now);
         }
-        let views = if shows_state { views(self.game, &snapshot)? } else { Vec::new() };
+        let views = if shows_state {
+            views(self.game, &snapshot, &self.charter.rules)?
+        } else {
+            Vec::new()
+        };
 
         let mut after = Head {
             snapshot,
@@ -385,12 +389,18 @@ fn copy<S: Clone>(state: &Arc<S>, spare: Option<Arc<S>>) -> Arc<S> {
     }
 }
 
-/// The state as each group of viewers that is present sees it, each group once, by rising key.
-fn views<G: Game>(game: &G, snapshot: &Snapshot<G>) -> Result<Vec<(ViewKey, G::View)>, Refusal> {
+/// The state as each group of viewers that is present sees it, each group once, by rising key. Spectators
+/// who are told later count as present: one may yet come to see it.
+fn views<G: Game>(
+    game: &G,
+    snapshot: &Snapshot<G>,
+    rules: &Rules,
+) -> Result<Vec<(ViewKey, G::View)>, Refusal> {
     guarded(|| {
         let present = snapshot.roster.seats().filter(|seat| seat.connected).map(Seat::viewer);
+        let late = (!rules.spectator_delay.is_zero()).then_some(Viewer::Spectator);
         let mut groups: Vec<(ViewKey, Viewer)> =
-            present.map(|viewer| (game.view_key(viewer), viewer)).collect();
+            present.chain(late).map(|viewer| (game.view_key(viewer), viewer)).collect();
         groups.sort_by_key(|(key, _)| *key);
         groups.dedup_by_key(|(key, _)| *key);
         let view = |(key, viewer)| (key, game.view(&snapshot.state, viewer));

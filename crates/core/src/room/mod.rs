@@ -28,8 +28,8 @@ use crate::random::RandomStream;
 use crate::sync::Shown;
 use crate::{
     Answer, Charter, ChatLine, CloseReason, Command, Commit, Digest, Failure, Fault, Game,
-    GameError, Origin, Phase, PlayerId, Recall, Refusal, RoomView, Seat, Seed, Settings, Snapshot,
-    Time, Viewer,
+    GameError, Origin, Phase, PlayerId, Recall, Refusal, RoomView, SPECTATOR_DELAY_MAX, Seat, Seed,
+    Settings, Snapshot, Time, ViewKey, Viewer,
 };
 
 pub use bots::BotTurn;
@@ -113,6 +113,7 @@ impl<G: Game> Room<G> {
         let Setup { options, players_max, settings, kept_for, seed, now } = setup;
         let mut rules = draft::guarded(|| Ok(game.rules(&options)))
             .map_err(|fault| CreateError::Failed(Failure { callback: "rules", fault }))?;
+        rules.spectator_delay = rules.spectator_delay.min(SPECTATOR_DELAY_MAX);
         if let Some(wanted) = players_max {
             let (min, max) = (rules.players_min, rules.players_max);
             if !(min..=max).contains(&wanted) {
@@ -328,6 +329,12 @@ impl<G: Game> Room<G> {
     pub fn look(&self, snapshot: &Snapshot<G>, viewer: Viewer) -> Result<G::View, Failure> {
         draft::guarded(|| Ok(self.game.view(&snapshot.state, viewer)))
             .map_err(|fault| Failure { callback: "view", fault })
+    }
+
+    /// Whose view `viewer` shares, or how the game's `view_key` broke down.
+    pub fn view_key(&self, viewer: Viewer) -> Result<ViewKey, Failure> {
+        draft::guarded(|| Ok(self.game.view_key(viewer)))
+            .map_err(|fault| Failure { callback: "view_key", fault })
     }
 
     /// When the room next wants to be called: for [`advance`](Self::advance) or

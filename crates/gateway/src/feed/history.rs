@@ -75,7 +75,7 @@ impl History {
 }
 
 /// The event's bytes in `codec`: those that were sent, or the same tree written anew.
-fn in_codec(event: &Staged, codec: Codec) -> Option<Arc<[u8]>> {
+pub(super) fn in_codec(event: &Staged, codec: Codec) -> Option<Arc<[u8]>> {
     if let Some(payload) = event.payload(codec) {
         return Some(Arc::clone(payload));
     }

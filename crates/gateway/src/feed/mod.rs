@@ -5,6 +5,7 @@
 //! *delivers* what was staged, which cannot. A message is encoded once for each codec in use
 //! and each audience, whoever receives it.
 
+mod delay;
 mod history;
 mod member;
 mod stage;
@@ -19,6 +20,8 @@ use parlor_protocol::{CloseCode, Codec};
 use crate::encode::Link;
 use crate::outbox::Class;
 
+pub(crate) use delay::Delay;
+use delay::Late;
 use history::History;
 pub use history::HistoryLimits;
 pub(crate) use member::{Member, Members};
@@ -50,6 +53,10 @@ pub(crate) struct Feed {
     staged: Vec<Staged>,
     /// The new state of that commit, if it has one.
     staged_state: Option<StagedState>,
+    /// What spectators are told of it later, where they are.
+    staged_late: Option<Box<Late>>,
+    /// How spectators are told everything later, if they are.
+    delay: Option<Box<Delay>>,
 }
 
 /// What a feed knows of a human's seat, whether a socket is attached or not.
@@ -94,7 +101,14 @@ impl Feed {
             seen: Vec::new(),
             staged: Vec::new(),
             staged_state: None,
+            staged_late: None,
+            delay: None,
         }
+    }
+
+    /// Tells spectators everything later from now on, before anything has happened.
+    pub(crate) fn hold_back_from_spectators(&mut self, delay: Delay) {
+        self.delay = Some(Box::new(delay));
     }
 
     /// The number of the last message.
@@ -131,8 +145,13 @@ impl Feed {
         if epoch != self.epoch || seq > self.seq || seq < since {
             return None;
         }
-        let events = self.history.after(seq, player, viewer, codec)?;
-        let state_seq = Some(self.state_seq).filter(|state_seq| seq < *state_seq);
+        let mut events = self.history.after(seq, player, viewer, codec)?;
+        let then = self.then(viewer);
+        if let Some(then) = then {
+            events.retain(|(number, _)| *number <= then.seq);
+        }
+        let state_seq = then.map_or(self.state_seq, |then| then.state_seq);
+        let state_seq = Some(state_seq).filter(|state_seq| seq < *state_seq);
         Some(Missed { events, state_seq })
     }
 
@@ -159,7 +178,7 @@ impl Feed {
                 self.desks[place].holds = holds;
             }
             Err(place) => {
-                let desk = Desk { player, since: self.seq, codec: link.codec, holds };
+                let desk = Desk { player, since: holds.seq, codec: link.codec, holds };
                 self.desks.insert(place, desk);
             }
         }
@@ -180,6 +199,7 @@ impl Feed {
 
     /// Closes every socket, because the room is closed.
     pub(crate) fn close(&mut self) {
+        self.flush_late();
         for member in std::mem::take(&mut self.members).iter() {
             member.close(CloseCode::RoomClosed, "room closed");
         }
@@ -190,6 +210,14 @@ impl Feed {
         self.desks.retain(|desk| roster.seat(desk.player).is_some());
         if !self.has_new_role(roster) {
             return;
+        }
+        let starts_to_play = |member: &&Member| {
+            member.viewer == Viewer::Spectator
+                && roster.seat(member.hold.player).is_some_and(|seat| !seat.is_spectator())
+        };
+        let starters = self.members.iter().filter(starts_to_play);
+        for player in starters.map(|member| member.hold.player).collect::<Vec<_>>() {
+            self.catch_up(player);
         }
         for member in Arc::make_mut(&mut self.members).iter_mut() {
             let player = member.hold.player;
@@ -202,6 +230,7 @@ impl Feed {
                     desk.since = self.seq;
                     // It has seen what those in its old role have.
                     desk.holds.is_current = false;
+                    desk.holds.seq = self.seq;
                 });
             }
         }
@@ -221,9 +250,11 @@ impl Feed {
     pub(crate) fn deliver<G: Game>(&mut self, game: &G) {
         let members = Arc::clone(&self.members);
         let mut staged = std::mem::take(&mut self.staged);
+        let held_back = if self.delay.is_some() { staged.clone() } else { Vec::new() };
         for message in staged.drain(..) {
             for member in members.iter() {
-                if !message.to.is_heard_by(member.hold.player, member.viewer) {
+                let is_heard = message.to.is_heard_by(member.hold.player, member.viewer);
+                if !is_heard || self.is_late(member) {
                     continue;
                 }
                 if let Some(payload) = message.payload(member.link.codec) {
@@ -233,7 +264,11 @@ impl Feed {
             self.follow(message);
         }
         self.staged = staged;
-        self.deliver_state(game);
+        let state = self.staged_state.take();
+        self.hold_back(held_back, state.as_ref());
+        if let Some(state) = state {
+            self.deliver_state(game, state);
+        }
     }
 
     /// Whether what was shown last is the state of this version.
@@ -242,11 +277,12 @@ impl Feed {
     }
 
     /// Takes note that the player was told the whole state of this version, at its own request.
-    pub(crate) fn was_told(&mut self, player: PlayerId, version: u64) {
-        let is_current = self.has_shown(version);
+    /// `is_current` says whether that looks the same as what was last shown to it.
+    pub(crate) fn was_told(&mut self, player: PlayerId, version: u64, is_current: bool) {
         if let Ok(place) = self.desk(player) {
+            let seq = self.desks[place].holds.seq;
             self.desks[place].holds =
-                Holds { version: Some(version), is_current, takes_patch: true };
+                Holds { seq, version: Some(version), is_current, takes_patch: true };
         }
     }
 

@@ -8,11 +8,13 @@ use parlor_protocol::{Codec, EventType, RequestId, RoomCode, RoomInfo};
 use serde::Serialize;
 
 use super::Feed;
+use super::delay::Late;
 use super::states::Payloads;
 use crate::encode::{Unencodable, encode_event};
 use crate::to_wire;
 
-/// A message with its number and its bytes.
+/// A message with its number and its bytes. A copy shares the bytes.
+#[derive(Clone)]
 pub(super) struct Staged {
     pub(super) seq: u64,
     pub(super) to: To,
@@ -73,6 +75,7 @@ impl Feed {
         let mut stage = Stage { feed: self, codecs, seq: 0 };
         stage.seq = stage.feed.seq;
         let outcome = stage.commit(room, commit, info);
+        self.staged_late = self.delay.as_ref().map(|delay| Box::new(Late::of(commit, delay)));
         if outcome.is_err() {
             self.unstage();
         }
@@ -83,6 +86,7 @@ impl Feed {
     pub(crate) fn unstage(&mut self) {
         self.staged.clear();
         self.staged_state = None;
+        self.staged_late = None;
     }
 }
 

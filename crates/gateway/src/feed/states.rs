@@ -12,7 +12,7 @@ use parlor_protocol as wire;
 use parlor_protocol::{Codec, EventType};
 use serde::Serialize;
 
-use super::{Feed, key_of};
+use super::{Feed, Member, key_of};
 use crate::encode::{Unencodable, encode_event, read_tree};
 use crate::outbox::Class;
 use crate::to_wire;
@@ -32,6 +32,8 @@ pub(super) struct Seen {
 /// What a socket has of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Holds {
+    /// The number up to which its greeting told it everything.
+    pub(crate) seq: u64,
     /// The version that it was told last, if that is known.
     pub(crate) version: Option<u64>,
     /// Whether that looks the same as what was last shown to its group.
@@ -119,13 +121,14 @@ impl Feed {
     }
 
     /// Sends the staged state to everyone who does not have it.
-    pub(super) fn deliver_state<G: Game>(&mut self, game: &G) {
-        let Some(mut staged) = self.staged_state.take() else { return };
+    pub(super) fn deliver_state<G: Game>(&mut self, game: &G, mut staged: StagedState) {
         self.version = staged.version;
         if let Some(seq) = staged.seq {
             self.seq = seq;
             self.state_seq = seq;
-            self.send_state(game, &mut staged, seq);
+            self.send_state(&mut staged, seq, |feed, member, _| {
+                if feed.is_late(member) { None } else { key_of(game, member.viewer) }
+            });
         }
         let StagedState { groups, version, is_whole, .. } = staged;
         let seen = groups.into_iter().map(|group| {
@@ -142,20 +145,26 @@ impl Feed {
         }
     }
 
-    fn send_state<G: Game>(&mut self, game: &G, staged: &mut StagedState, seq: u64) {
+    /// Sends a state to those for whom `key_for` gives the group whose view they get.
+    pub(super) fn send_state(
+        &mut self,
+        staged: &mut StagedState,
+        seq: u64,
+        key_for: impl Fn(&Self, &Member, Holds) -> Option<ViewKey>,
+    ) {
         let StagedState { groups, version, phase, is_whole, .. } = staged;
         let members = Arc::clone(&self.members);
         for member in members.iter() {
             let Ok(desk) = self.desk(member.hold.player) else { continue };
-            let holds = &mut self.desks[desk].holds;
-            let Some(key) = key_of(game, member.viewer) else { continue };
+            let mut holds = self.desks[desk].holds;
+            let Some(key) = key_for(self, member, holds) else { continue };
             let Ok(place) = groups.binary_search_by_key(&key, |group| group.key) else { continue };
             let group = &mut groups[place];
 
             let was_told = holds.version == Some(*version);
             let has_it = (was_told || holds.is_current) && !group.is_changed;
             if has_it && !*is_whole {
-                holds.is_current = true;
+                self.desks[desk].holds.is_current = true;
                 continue;
             }
             let codec = member.link.codec;
@@ -170,8 +179,57 @@ impl Feed {
             if !is_patched {
                 member.link.push(group.whole(codec, seq, *version, *phase), Class::State);
             }
-            *holds = Holds { version: Some(*version), is_current: true, takes_patch: true };
+            holds.version = Some(*version);
+            (holds.is_current, holds.takes_patch) = (true, true);
+            self.desks[desk].holds = holds;
         }
+    }
+}
+
+impl StagedState {
+    /// A state for a single group, which had the tree of a version before.
+    pub(super) fn of_one(
+        (key, tree): (ViewKey, Tree),
+        (former, former_tree): (u64, &Tree),
+        (version, phase): (u64, wire::Phase),
+        is_whole: bool,
+        sends_patches: bool,
+    ) -> Self {
+        let is_changed = *former_tree != tree;
+        let patch = if sends_patches && is_changed && !is_whole {
+            Patch::between(former_tree, &tree)
+        } else {
+            None
+        };
+        let (wholes, patches) = Default::default();
+        let group = Group { key, tree, former: Some(former), is_changed, patch, wholes, patches };
+        Self { groups: vec![group], seq: None, version, phase, is_whole }
+    }
+
+    pub(super) fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn phase(&self) -> wire::Phase {
+        self.phase
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// What the group sees of it.
+    pub(super) fn tree_of(&self, key: ViewKey) -> Option<&Tree> {
+        self.groups.iter().find(|group| group.key == key).map(|group| &group.tree)
+    }
+
+    /// What the first group sees of it.
+    pub(super) fn into_tree(self) -> Option<Tree> {
+        self.groups.into_iter().next().map(|group| group.tree)
     }
 }
 

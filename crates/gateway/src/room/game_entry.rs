@@ -81,7 +81,9 @@ impl<G: Game> AnyGame for GameEntry<G> {
         };
         let room = Room::create(Arc::clone(&self.game), setup)
             .map_err(|error| to_wire::create_error(&error, G::GAME_TYPE))?;
-        Ok(GameRoom::around(room, new.code, new.number, options, new.shared))
+        let room = GameRoom::around(room, new.code, new.number, options, new.shared)
+            .map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))?;
+        Ok(room)
     }
 }
 

@@ -15,7 +15,7 @@ use parlor_protocol::{
 
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
 use crate::encode::{Answering, Link, Unencodable, read_tree};
-use crate::feed::{Feed, Hold};
+use crate::feed::{Delay, Feed, Hold};
 use crate::shared::Shared;
 use crate::tree::Tree;
 use crate::{secrets, to_wire};
@@ -176,30 +176,34 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
 impl<G: Game> GameRoom<G> {
     /// Makes `room` reachable, for whoever is given it.
+    ///
+    /// Refused when the game's view of it breaks down, where it is asked for already.
     pub(super) fn around(
         room: Room<G>,
         code: RoomCode,
         number: u64,
         options: Arc<Object>,
         shared: Arc<Shared>,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+    ) -> Result<Arc<Self>, Refusal> {
+        let config = &shared.config;
+        let rules = &room.charter().rules;
+        let mut feed = Feed::new(secrets::new_name(), config.history, rules.sync.mode);
+        if !rules.spectator_delay.is_zero() {
+            let tree = look(&room, room.head(), Viewer::Spectator)?;
+            let key = room.view_key(Viewer::Spectator).map_err(Refusal::Failed)?;
+            let roster = Arc::clone(&room.head().roster);
+            let (by, bytes_max) = (rules.spectator_delay, config.delayed_bytes_max);
+            feed.hold_back_from_spectators(Delay::new(by, bytes_max, key, roster, tree));
+        }
+        Ok(Arc::new_cyclic(|me| Self {
             code,
             number,
             options,
             view: room.view(),
             me: Weak::clone(me),
-            inner: Mutex::new(Inner {
-                feed: Feed::new(
-                    secrets::new_name(),
-                    shared.config.history,
-                    room.charter().rules.sync.mode,
-                ),
-                room,
-                scheduled: None,
-            }),
+            inner: Mutex::new(Inner { room, feed, scheduled: None }),
             shared,
-        })
+        }))
     }
 
     fn act(
@@ -319,13 +323,22 @@ impl<G: Game> GameRoom<G> {
             link.refuse(to, &not_in_room());
             return AfterRequest::Unattached;
         };
+        if let Some(then) = inner.feed.then(seat.viewer()) {
+            let (seq, version, phase) = (then.seq, then.version, then.phase);
+            link.answer(to, &StateSnapshot { seq, version, phase, state: &then.tree })
+                .expect("a tree can be encoded");
+            inner.feed.was_told(hold.player, version, true);
+            self.unlock(inner, now);
+            return AfterRequest::Attached;
+        }
         match look(&inner.room, &snapshot, seat.viewer()) {
             Ok(state) => {
                 let (seq, version) = (inner.feed.seq(), snapshot.version);
                 let phase = to_wire::phase(snapshot.phase);
                 link.answer(to, &StateSnapshot { seq, version, phase, state })
                     .expect("a tree can be encoded");
-                inner.feed.was_told(hold.player, version);
+                let is_shown = inner.feed.has_shown(version);
+                inner.feed.was_told(hold.player, version, is_shown);
             }
             Err(refusal) => link.refuse(to, &to_wire::refusal(&refusal, G::GAME_TYPE)),
         }
@@ -370,7 +383,7 @@ impl<G: Game> GameRoom<G> {
     /// Fires everything that is due, up to a bound; the driver calls for the rest.
     fn catch_up(&self, inner: &mut Inner<G>, now: Time) {
         for _ in 0..DEADLINES_PER_CALL_MAX {
-            let Some(commit) = inner.room.advance(now) else { return };
+            let Some(commit) = inner.room.advance(now) else { break };
             if let Some(due) = commit.step_due {
                 self.shared.ticks.taken(due, now);
             }
@@ -381,6 +394,7 @@ impl<G: Game> GameRoom<G> {
                 tracing::error!(game_type = G::GAME_TYPE, %refusal, "a deadline was refused");
             }
         }
+        inner.feed.deliver_late(now);
     }
 
     /// Locks the room and lets it catch up with `now`.
@@ -401,7 +415,8 @@ impl<G: Game> GameRoom<G> {
 
     /// Sees to it that the driver calls in time. Under the lock, so that the last word is the last.
     fn reschedule(&self, inner: &mut Inner<G>) {
-        let Some(at) = inner.room.wake_at() else { return };
+        let due = [inner.room.wake_at(), inner.feed.late_due()];
+        let Some(at) = due.into_iter().flatten().min() else { return };
         if inner.scheduled.is_some_and(|scheduled| scheduled <= at) {
             return;
         }

@@ -47,7 +47,7 @@ impl<G: Game> GameRoom<G> {
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;
-            greeting(link, to, &joined, told_whole(&inner.feed, snapshot, true))
+            greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         self.shared.sessions.seated(digest, self.code);
         Ok(hold)
@@ -70,7 +70,7 @@ impl<G: Game> GameRoom<G> {
         let digest = secrets::token_digest(&token);
         let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
             let joined = self.picture(inner, snapshot, player, Some(token))?;
-            greeting(link, to, &joined, told_whole(&inner.feed, snapshot, true))
+            greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         // Last, for the old token is void from here on: a refusal must leave it as it was.
         let commit = inner.room.apply(now, Command::RenewToken { player, token: digest })?;
@@ -110,8 +110,8 @@ impl<G: Game> GameRoom<G> {
                 Some(greeting) => Ok(greeting),
                 None => {
                     let joined = self.picture(inner, snapshot, player, None)?;
-                    let resumed = Resumed::Snapshot(Box::new(joined));
-                    greeting(link, to, &resumed, told_whole(&inner.feed, snapshot, false))
+                    let holds = told_whole(&inner.feed, &joined, false);
+                    greeting(link, to, &Resumed::Snapshot(Box::new(joined)), holds)
                 }
             },
         )
@@ -190,7 +190,9 @@ impl<G: Game> GameRoom<G> {
         let viewer = viewer_of(snapshot, player);
         let missed = inner.feed.missed(epoch, *last_seq, player, viewer, link.codec);
         let Some(Missed { events, state_seq }) = missed else { return Ok(None) };
-        let is_shown = inner.feed.has_shown(snapshot.version);
+        let then = inner.feed.then(viewer);
+        let is_shown = then.is_some() || inner.feed.has_shown(snapshot.version);
+        let version = then.map_or(snapshot.version, |then| then.version);
         let shows_in_play = inner.room.charter().rules.sync.mode != SyncMode::Events;
         if state_seq.is_some() && !is_shown && !shows_in_play {
             return Ok(None);
@@ -213,7 +215,8 @@ impl<G: Game> GameRoom<G> {
         });
         // Whatever it holds, the next state that it gets is whole.
         let holds = Holds {
-            version: is_shown.then_some(snapshot.version),
+            seq: (*last_seq).max(then.map_or(0, |then| then.seq)),
+            version: is_shown.then_some(version),
             is_current: is_shown,
             takes_patch: false,
         };
@@ -221,9 +224,14 @@ impl<G: Game> GameRoom<G> {
         let messages = &mut greeting.messages;
         let mut state = match state_seq {
             Some(seq) => {
-                let state = look(&inner.room, snapshot, viewer)?;
-                let phase = to_wire::phase(snapshot.phase);
-                let data = RoomState { version: snapshot.version, phase, state };
+                let (phase, state) = match then {
+                    Some(then) => (then.phase, then.tree.clone()),
+                    None => {
+                        let state = look(&inner.room, snapshot, viewer)?;
+                        (to_wire::phase(snapshot.phase), state)
+                    }
+                };
+                let data = RoomState { version, phase, state };
                 let encoded = encode_event(link.codec, EventType::RoomState, Some(seq), &data);
                 Some((seq, encoded.map_err(not_encodable)?))
             }
@@ -249,21 +257,32 @@ impl<G: Game> GameRoom<G> {
         token: Option<Secret>,
     ) -> Result<Joined<Tree>, Refusal> {
         let viewer = viewer_of(snapshot, player);
-        let state = look(&inner.room, snapshot, viewer)?;
+        let (seq, version, phase, roster, state, chat) = match inner.feed.then(viewer) {
+            Some(then) => {
+                let chat = then.chat.iter().cloned().collect();
+                (then.seq, then.version, then.phase, &then.roster, then.tree.clone(), chat)
+            }
+            None => {
+                let state = look(&inner.room, snapshot, viewer)?;
+                let phase = to_wire::phase(snapshot.phase);
+                let chat = inner.room.chat(viewer).map(to_wire::chat_message).collect();
+                (inner.feed.seq(), snapshot.version, phase, &snapshot.roster, state, chat)
+            }
+        };
         Ok(Joined {
             room_id: self.code,
             game_type: G::GAME_TYPE.into(),
             player_id: to_wire::player_id(player),
             session_token: token,
             epoch: inner.feed.epoch.clone(),
-            seq: inner.feed.seq(),
+            seq,
             last_id: inner.room.last_id(player),
-            version: snapshot.version,
-            phase: to_wire::phase(snapshot.phase),
-            host: snapshot.roster.host().map(to_wire::player_id),
-            players: snapshot.roster.seats().map(to_wire::player).collect(),
+            version,
+            phase,
+            host: roster.host().map(to_wire::player_id),
+            players: roster.seats().map(to_wire::player).collect(),
             state,
-            chat: inner.room.chat(viewer).map(to_wire::chat_message).collect(),
+            chat,
         })
     }
 }
@@ -285,10 +304,10 @@ fn greeting(
     Ok(Greeting { messages: vec![(response, Class::Reliable)], holds })
 }
 
-/// What a socket holds that was told the whole state of `snapshot`.
-fn told_whole<G: Game>(feed: &Feed, snapshot: &Snapshot<G>, takes_patch: bool) -> Holds {
-    let version = snapshot.version;
-    Holds { version: Some(version), is_current: feed.has_shown(version), takes_patch }
+/// What a socket holds that was told the whole room.
+fn told_whole(feed: &Feed, joined: &Joined<Tree>, takes_patch: bool) -> Holds {
+    let Joined { seq, version, .. } = *joined;
+    Holds { seq, version: Some(version), is_current: feed.has_shown(version), takes_patch }
 }
 
 fn viewer_of<G: Game>(snapshot: &Snapshot<G>, player: PlayerId) -> Viewer {

@@ -18,7 +18,7 @@ pub(crate) use build::NotATree;
 pub(crate) use diff::Patch;
 
 /// A value as both codecs know it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     text: String,
@@ -59,6 +59,11 @@ impl Tree {
             self.clear();
         }
         read
+    }
+
+    /// The bytes of memory that it uses.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<Node>() + self.text.len()
     }
 
     /// The bytes of memory that it has, used or not.

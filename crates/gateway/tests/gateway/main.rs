@@ -8,6 +8,7 @@ mod board;
 mod bots;
 mod bounds;
 mod closing;
+mod delay;
 mod failures;
 mod garbage;
 mod hosting;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parlor_core::rand::RngExt as _;
 use parlor_core::{
     About, AfterGrace, Audience, Bot, Ctx, Effort, Game, GameError, GameRng, PlayerId, PlayerMap,
-    Rules, Scalar, Signal, StartRule, Viewer,
+    Rules, Scalar, Signal, StartRule, Sync, Viewer,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
@@ -42,6 +42,9 @@ pub(crate) struct Options {
     after_grace: AfterGrace,
     spectators: u16,
     spectators_heard: bool,
+    /// Seconds that spectators are behind.
+    delay: u64,
+    patches: bool,
     fuse: Bomb,
 }
 
@@ -169,6 +172,8 @@ impl Default for Options {
             after_grace: AfterGrace::Remove,
             spectators: 4,
             spectators_heard: false,
+            delay: 0,
+            patches: false,
             fuse: Bomb(false),
         }
     }
@@ -196,6 +201,10 @@ impl Game for Probe {
         rules.after_grace = options.after_grace.clone();
         rules.spectators_max = options.spectators;
         rules.spectators_heard = options.spectators_heard;
+        rules.spectator_delay = Duration::from_secs(options.delay);
+        if options.patches {
+            rules.sync = Sync::patches();
+        }
         rules
     }
 
