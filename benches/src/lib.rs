@@ -6,10 +6,12 @@ use std::task::{Context, Poll, Waker};
 
 use parlor_core::{About, Ctx, Game, GameError, Never, PlayerId, Rules, ViewKey, Viewer};
 use parlor_gateway::outbox::{Message, Taken};
-use parlor_gateway::{Connection, Gateway, GatewayConfig, Handled};
+use parlor_gateway::{Connection, Gateway, GatewayBuilder, GatewayConfig, Handled};
 use parlor_protocol::{Codec, FrameKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub mod swarm;
 
 /// Players move a marker; everyone sees where it is. Its state is `Copy`.
 #[derive(Debug)]
@@ -91,11 +93,7 @@ pub struct Table {
 impl Table {
     /// A started room of `seats` players. Must be called within a tokio runtime.
     pub fn of(seats: usize) -> Self {
-        let mut config = GatewayConfig::default();
-        // What is measured here is the room, not how often one may ask.
-        config.requests_per_second = u32::MAX;
-        config.requests_burst = u32::MAX;
-        let gateway = Gateway::builder(config).game(Marker).start();
+        let gateway = unhurried().game(Marker).start();
         let mut table = Self {
             players: Vec::new(),
             taken: Vec::new(),
@@ -133,13 +131,7 @@ impl Table {
 
     /// Takes out what waits for the players, as their writers would.
     pub fn drain(&mut self) {
-        let mut cx = Context::from_waker(Waker::noop());
-        for player in &self.players {
-            while let Poll::Ready(Taken::Messages) =
-                player.outbox().poll_take(&mut cx, 64, &mut self.taken)
-            {}
-            self.taken.clear();
-        }
+        drain(&self.players, &mut self.taken);
     }
 }
 
@@ -160,6 +152,26 @@ fn raise_id(action: &mut [u8]) {
 
 /// Where the digits of the id stand in [`ACTION`].
 const ID_DIGITS: std::ops::Range<usize> = 27..37;
+
+/// A gateway without games whose clients may ask as often as they like: what is measured is the room.
+fn unhurried() -> GatewayBuilder {
+    let mut config = GatewayConfig::default();
+    config.requests_per_second = u32::MAX;
+    config.requests_burst = u32::MAX;
+    Gateway::builder(config)
+}
+
+/// Takes out what waits for all of them, in batches as a writer would. Gives the bytes of it.
+fn drain(players: &[Connection], taken: &mut Vec<Message>) -> usize {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut bytes = 0;
+    for player in players {
+        while let Poll::Ready(Taken::Messages) = player.outbox().poll_take(&mut cx, 64, taken) {
+            bytes += taken.drain(..).map(|message| message.payload.len()).sum::<usize>();
+        }
+    }
+    bytes
+}
 
 fn run(player: &mut Connection, frame: &[u8]) {
     match player.handle(FrameKind::Text, frame) {
