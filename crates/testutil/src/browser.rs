@@ -125,6 +125,14 @@ impl Browser {
         self.client.refresh().await.expect("the page reloads");
     }
 
+    /// Takes the network away from the page, or gives it back, as Chromium emulates it: the page is told, and
+    /// no connection can be made. Whether it also breaks those that are open depends on Chromium's
+    /// version, so a test that counts on that must cut them itself.
+    pub async fn set_online(&self, online: bool) {
+        let conditions = NetworkConditions { offline: !online };
+        self.client.issue_cmd(conditions).await.expect("the network can be switched");
+    }
+
     /// The address shown.
     pub async fn address(&self) -> String {
         self.client.current_url().await.expect("the window is there").to_string()
@@ -403,6 +411,30 @@ impl WebDriverCompatibleCommand for ConsoleLog {
 
     fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// What the network does to the window's pages.
+#[derive(Debug)]
+struct NetworkConditions {
+    offline: bool,
+}
+
+impl WebDriverCompatibleCommand for NetworkConditions {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/chromium/network_conditions", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        // Without a limit on how fast and how soon; -1 stands for none.
+        let conditions = json!({
+            "offline": self.offline,
+            "latency": 0,
+            "download_throughput": -1,
+            "upload_throughput": -1,
+        });
+        let body = json!({ "network_conditions": conditions });
+        (http::Method::POST, Some(body.to_string()))
     }
 }
 

@@ -117,12 +117,15 @@ export class Client extends EventTarget {
   #clockOffset = 0;
   #resyncing = false;
   #hurry = () => this.#retryNow();
+  /** A dead network ends nothing by itself: the silence would be noticed much later. */
+  #giveUp = () => this.status === "open" && this.#drop();
 
   constructor(url, session) {
     super();
     this.#url = url;
     this.#session = session;
     globalThis.addEventListener?.("online", this.#hurry);
+    globalThis.addEventListener?.("offline", this.#giveUp);
     this.#open();
   }
 
@@ -249,6 +252,7 @@ export class Client extends EventTarget {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#silenceTimer);
     globalThis.removeEventListener?.("online", this.#hurry);
+    globalThis.removeEventListener?.("offline", this.#giveUp);
     this.reason = reason;
     if (this.#session && ["KICKED", "ROOM_CLOSED", "SESSION_INVALID"].includes(reason.code)) {
       forgetSession(this.#session.roomId);
