@@ -269,8 +269,8 @@ impl Feed {
                 is_whole,
                 self.sends_patches,
             );
-            self.send_state(&mut staged, seq, |feed, member, holds| {
-                (feed.is_late(member) && holds.seq < seq).then_some(key)
+            self.send_state(&mut staged, seq, |member, holds| {
+                (member.viewer == Viewer::Spectator && holds.seq < seq).then_some(key)
             });
             state.tree = staged.into_tree().unwrap_or_default();
         }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use parlor_core::{Commit, Game, ViewKey};
+use parlor_core::{Commit, Game, ViewKey, Viewer};
 use parlor_protocol as wire;
 use parlor_protocol::{Codec, EventType};
 use serde::Serialize;
@@ -126,8 +126,10 @@ impl Feed {
         if let Some(seq) = staged.seq {
             self.seq = seq;
             self.state_seq = seq;
-            self.send_state(&mut staged, seq, |feed, member, _| {
-                if feed.is_late(member) { None } else { key_of(game, member.viewer) }
+            let has_delay = self.delay.is_some();
+            self.send_state(&mut staged, seq, |member, _| {
+                let is_late = has_delay && member.viewer == Viewer::Spectator;
+                if is_late { None } else { key_of(game, member.viewer) }
             });
         }
         let StagedState { groups, version, is_whole, .. } = staged;
@@ -150,38 +152,44 @@ impl Feed {
         &mut self,
         staged: &mut StagedState,
         seq: u64,
-        key_for: impl Fn(&Self, &Member, Holds) -> Option<ViewKey>,
+        key_for: impl Fn(&Member, Holds) -> Option<ViewKey>,
     ) {
         let StagedState { groups, version, phase, is_whole, .. } = staged;
-        let members = Arc::clone(&self.members);
-        for member in members.iter() {
-            let Ok(desk) = self.desk(member.hold.player) else { continue };
-            let mut holds = self.desks[desk].holds;
-            let Some(key) = key_for(self, member, holds) else { continue };
-            let Ok(place) = groups.binary_search_by_key(&key, |group| group.key) else { continue };
+        // Every member has a desk, and both stand by rising player id.
+        let mut desks = self.desks.iter_mut();
+        let mut place = 0;
+        for member in self.members.iter() {
+            let Some(desk) = desks.find(|desk| desk.player == member.hold.player) else { break };
+            let holds = &mut desk.holds;
+            let Some(key) = key_for(member, *holds) else { continue };
+            // Mostly the group of the one before.
+            if groups.get(place).is_none_or(|group| group.key != key) {
+                let found = groups.binary_search_by_key(&key, |group| group.key);
+                let Ok(found) = found else { continue };
+                place = found;
+            }
             let group = &mut groups[place];
 
             let was_told = holds.version == Some(*version);
             let has_it = (was_told || holds.is_current) && !group.is_changed;
             if has_it && !*is_whole {
-                self.desks[desk].holds.is_current = true;
+                holds.is_current = true;
                 continue;
             }
             let codec = member.link.codec;
-            let builds_on_it =
-                holds.takes_patch && holds.is_current && group.former == holds.version;
-            let patch = if builds_on_it && !*is_whole {
-                group.shorter_patch(codec, seq, *version, *phase)
-            } else {
-                None
-            };
+            let takes_patch = !*is_whole
+                && group.patch.is_some()
+                && holds.takes_patch
+                && holds.is_current
+                && group.former == holds.version;
+            let patch =
+                if takes_patch { group.shorter_patch(codec, seq, *version, *phase) } else { None };
             let is_patched = patch.is_some_and(|patch| member.link.push_patch(patch));
             if !is_patched {
                 member.link.push(group.whole(codec, seq, *version, *phase), Class::State);
             }
             holds.version = Some(*version);
             (holds.is_current, holds.takes_patch) = (true, true);
-            self.desks[desk].holds = holds;
         }
     }
 }
