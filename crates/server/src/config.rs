@@ -44,6 +44,10 @@ pub struct ServerConfig {
     /// How long a close frame may take to be sent and answered before the socket is cut. Defaults
     /// to 1 s.
     pub close_time_max: Duration,
+    /// Bytes that the system may hold for a client that does not read, beside the outbox. Defaults to
+    /// 256 KiB, of which Linux makes twice that; `None` leaves it to the system, which goes up to megabytes. An
+    /// idle connection holds none of it. What one client can be sent is at most this in each round trip.
+    pub send_buffer_bytes: Option<u32>,
     /// How much rooms and their clients may ask for.
     pub gateway: GatewayConfig,
 }
@@ -104,6 +108,7 @@ impl Default for ServerConfig {
             drain_time_max: Duration::from_secs(5),
             fragments_max: 64,
             close_time_max: Duration::from_secs(1),
+            send_buffer_bytes: Some(256 * 1024),
             gateway: GatewayConfig::default(),
         }
     }

@@ -125,7 +125,7 @@ impl Server {
         let failed = |source| StartError::Listen { address, source };
 
         config.connections_max = connections_max(&config);
-        let listener = listen(address).map_err(failed)?;
+        let listener = listen(address, config.send_buffer_bytes).map_err(failed)?;
         let gateway = gateway.start();
         let mut site = Site::new(GatewayEndpoint(Arc::clone(&gateway)));
         for (path, content_type, body) in pages {
@@ -188,13 +188,17 @@ impl Running {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, send_buffer_bytes: Option<u32>) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     // A restarted server does not wait for the last one's connections to be forgotten.
     socket.set_reuseaddr(true)?;
+    if let Some(bytes) = send_buffer_bytes {
+        // Accepted sockets have it from the listening one.
+        socket.set_send_buffer_size(bytes)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
