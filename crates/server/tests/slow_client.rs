@@ -64,6 +64,10 @@ async fn a_client_that_never_reads_does_not_hold_up_the_ninety_nine_that_do() {
     let (alone, disturbed) = (median(alone), median(disturbed));
     assert!(disturbed < alone * 5 + Duration::from_millis(5), "{alone:?} became {disturbed:?}");
 
+    connections(&server, SEATS - 1).await;
+    let given_up = server.gateway().traffic().unsent[&CloseCode::SlowConsumer.as_u16()];
+    assert!((1..=outbox.messages_max as u64).contains(&given_up), "{given_up}");
+
     // It is back at once, and what it missed it is told, or it is told that it is given the whole room.
     drop((client, events));
     let (client, mut events) = server.connect(Codec::MsgPack).await;
@@ -88,18 +92,20 @@ async fn a_client_that_never_reads_does_not_hold_up_the_ninety_nine_that_do() {
         assert!(lines.into_iter().eq(0..said), "each line, in order, once");
     }
     drop((client, events, host));
-    timeout(WAIT_MAX, async {
-        while server.gateway().connection_count() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("all connections end");
+    connections(&server, 0).await;
     let traffic = server.gateway().traffic();
     let unsent: u64 = traffic.unsent.values().sum();
     assert_eq!(traffic.queued, traffic.written + traffic.coalesced + unsent, "{traffic:?}");
-    let given_up = traffic.unsent[&CloseCode::SlowConsumer.as_u16()];
-    assert!((1..=outbox.messages_max as u64).contains(&given_up), "{traffic:?}");
+}
+
+/// Waits until the server has no more connections than this.
+async fn connections(server: &TestServer, max: usize) {
+    soon(async {
+        while server.gateway().connection_count() > max {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// Takes all lines until the last, and gives their numbers.
