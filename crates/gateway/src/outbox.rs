@@ -30,7 +30,8 @@ pub struct Outbox {
 /// How much may wait for one client before it is closed as too slow.
 ///
 /// What the writer has taken is no longer counted: at most one batch, which it finishes before it
-/// takes another.
+/// takes another. Nor is what a player missed while it was away, which a room's history bounds: it waits
+/// beside these, so that whoever comes back has as much room as anyone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OutboxLimits {
     /// Messages that may wait. Defaults to 256. Each costs 24 bytes beside its payload, which is
@@ -124,6 +125,10 @@ struct State {
     queue: VecDeque<Message>,
     /// Payload bytes in `queue`, the head's included.
     bytes: usize,
+    /// Messages that may wait beyond the bound: of a greeting, those that were not taken yet.
+    greeting_messages: usize,
+    /// Bytes that may wait beyond the bound, likewise.
+    greeting_bytes: usize,
     /// Set once: the first close wins.
     closing: Option<(u16, Cow<'static, str>)>,
     waker: Option<Waker>,
@@ -137,6 +142,16 @@ impl Outbox {
     /// An empty outbox.
     pub fn new(limits: OutboxLimits) -> Arc<Self> {
         Arc::new(Self { limits, state: Mutex::default() })
+    }
+
+    /// Makes room beside the bounds for what a player is greeted with, which is pushed next.
+    ///
+    /// The room is given back as messages are taken, and never adds up: there is as much as the largest
+    /// greeting needs.
+    pub fn expect_greeting(&self, messages: usize, bytes: usize) {
+        let mut state = self.state.lock();
+        state.greeting_messages = state.greeting_messages.max(messages);
+        state.greeting_bytes = state.greeting_bytes.max(bytes);
     }
 
     /// Queues `message`, without waiting and without waking the writer: call [`wake`](Self::wake)
@@ -160,8 +175,8 @@ impl Outbox {
             Some(head) => state.bytes - head.payload.len() + message.payload.len(),
             None => 0,
         };
-        if state.queue.len() >= self.limits.messages_max
-            || bytes_behind_head > self.limits.bytes_max
+        if state.queue.len() >= self.limits.messages_max + state.greeting_messages
+            || bytes_behind_head > self.limits.bytes_max + state.greeting_bytes
         {
             state.closing =
                 Some((CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer")));
@@ -325,7 +340,10 @@ impl State {
         let count = self.queue.len().min(messages_max);
         let before = messages.len();
         messages.extend(self.queue.drain(..count));
-        self.bytes -= messages[before..].iter().map(|taken| taken.payload.len()).sum::<usize>();
+        let bytes = messages[before..].iter().map(|taken| taken.payload.len()).sum::<usize>();
+        self.bytes -= bytes;
+        self.greeting_messages = self.greeting_messages.saturating_sub(count);
+        self.greeting_bytes = self.greeting_bytes.saturating_sub(bytes);
         self.totals.written += count as u64;
         // A burst must not cost memory for as long as the connection lasts.
         if self.queue.is_empty() && self.queue.capacity() > CAPACITY_AT_REST {
@@ -517,6 +535,28 @@ mod tests {
         fixture.reliable("next").unwrap();
         assert_eq!(fixture.take(8), got(&["a whole state, larger than the bound", "next"]));
         fixture.check_totals();
+    }
+
+    #[test]
+    fn greeting_waits_beside_the_bounds_and_gives_its_room_back_as_it_is_taken() {
+        let fixture = Fixture::new(2, 4);
+        fixture.outbox.expect_greeting(3, 12);
+        for _ in 0..3 {
+            fixture.reliable("four").unwrap();
+        }
+        fixture.reliable("ab").unwrap();
+        fixture.reliable("cd").unwrap();
+        assert_eq!(fixture.take(3), got(&["four", "four", "four"]));
+        assert_eq!(fixture.reliable("e"), Err(PushError::Full), "two wait, as ever");
+
+        let fixture = Fixture::new(8, 4);
+        for _ in 0..9 {
+            fixture.outbox.expect_greeting(1, 4);
+        }
+        fixture.reliable("head").unwrap();
+        fixture.reliable("four").unwrap();
+        fixture.reliable("four").unwrap();
+        assert_eq!(fixture.reliable("+"), Err(PushError::Full));
     }
 
     #[test]

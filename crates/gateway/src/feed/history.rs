@@ -1,12 +1,13 @@
 //! What was told lately, for those who lost their connection meanwhile.
 //!
-//! Events are kept in the bytes they were sent in, up to a number and a size, whichever is less. Room
-//! states are not kept: of states only the newest counts, and the room can always make it.
+//! Events are kept in the bytes they were sent in, up to a number, a size and an age, whichever is least.
+//! Room states are not kept: of states only the newest counts, and the room can always make it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parlor_core::{PlayerId, Viewer};
+use parlor_core::{PlayerId, Time, Viewer};
 use parlor_protocol::Codec;
 
 use super::stage::Staged;
@@ -15,39 +16,50 @@ use crate::encode::transcode;
 /// How much of the past a room keeps for players who come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
-    /// Events. Defaults to 128, half of what an outbox holds; what would not fit into half an outbox
-    /// is answered by a snapshot in any case.
+    /// Events. Defaults to 512, which in a room with ten events a second is most of a minute.
     pub events_max: usize,
-    /// Bytes of encoded events. Defaults to 256 KiB. At worst each room holds this much.
+    /// Bytes of encoded events. Defaults to 256 KiB. At worst each room holds this much; one in which little
+    /// happens holds little, for events are not kept longer than `slack` after the seats of those who
+    /// missed them are given up.
     pub bytes_max: usize,
+    /// How much longer events are kept than the game's rules hold a seat. Defaults to 30 s.
+    pub slack: Duration,
 }
 
 impl Default for HistoryLimits {
     fn default() -> Self {
-        Self { events_max: 128, bytes_max: 256 * 1024 }
+        Self { events_max: 512, bytes_max: 256 * 1024, slack: Duration::from_secs(30) }
     }
 }
 
 /// The last events of a room, oldest first.
 pub(super) struct History {
     limits: HistoryLimits,
-    events: VecDeque<Staged>,
+    /// How old an event may be, looked at when another one comes.
+    age_max: Duration,
+    /// With the times at which they were told.
+    events: VecDeque<(Time, Staged)>,
     bytes: usize,
     /// The highest number that is no longer here.
     forgotten: u64,
 }
 
 impl History {
-    pub(super) fn new(limits: HistoryLimits) -> Self {
-        Self { limits, events: VecDeque::new(), bytes: 0, forgotten: 0 }
+    /// `grace` is the longest time for which a seat is held.
+    pub(super) fn new(limits: HistoryLimits, grace: Duration) -> Self {
+        let age_max = grace + limits.slack;
+        Self { limits, age_max, events: VecDeque::new(), bytes: 0, forgotten: 0 }
     }
 
     /// Adds an event; beyond the bounds the oldest go.
-    pub(super) fn push(&mut self, event: Staged) {
+    pub(super) fn push(&mut self, now: Time, event: Staged) {
         self.bytes += event.bytes();
-        self.events.push_back(event);
-        while self.events.len() > self.limits.events_max || self.bytes > self.limits.bytes_max {
-            let Some(oldest) = self.events.pop_front() else { break };
+        self.events.push_back((now, event));
+        while self.events.len() > self.limits.events_max
+            || self.bytes > self.limits.bytes_max
+            || self.events.front().is_some_and(|(at, _)| now.since(*at) > self.age_max)
+        {
+            let Some((_, oldest)) = self.events.pop_front() else { break };
             self.bytes -= oldest.bytes();
             self.forgotten = oldest.seq;
         }
@@ -65,9 +77,10 @@ impl History {
         if seq < self.forgotten {
             return None;
         }
-        let first = self.events.partition_point(|event| event.seq <= seq);
+        let first = self.events.partition_point(|(_, event)| event.seq <= seq);
         self.events
             .range(first..)
+            .map(|(_, event)| event)
             .filter(|event| event.to.is_heard_by(player, viewer))
             .map(|event| Some((event.seq, in_codec(event, codec)?)))
             .collect()

@@ -14,7 +14,7 @@ mod states;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parlor_core::{Game, PlayerId, Roster, Seat, SyncMode, ViewKey, Viewer};
+use parlor_core::{Game, PlayerId, Roster, Rules, Seat, SyncMode, Time, ViewKey, Viewer};
 use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
@@ -87,17 +87,18 @@ pub(crate) struct Hold {
 }
 
 impl Feed {
-    pub(crate) fn new(epoch: String, limits: HistoryLimits, mode: SyncMode) -> Self {
+    pub(crate) fn new(epoch: String, limits: HistoryLimits, rules: &Rules) -> Self {
+        let grace = rules.grace_in_play.max(rules.grace_in_lobby);
         Self {
             epoch,
             seq: 0,
             generations: 0,
             members: Arc::default(),
             desks: Vec::new(),
-            history: History::new(limits),
+            history: History::new(limits, grace),
             state_seq: 0,
             version: 0,
-            sends_patches: mode == SyncMode::Patch,
+            sends_patches: rules.sync.mode == SyncMode::Patch,
             seen: Vec::new(),
             staged: Vec::new(),
             staged_state: None,
@@ -244,10 +245,10 @@ impl Feed {
         self.members.iter().any(is_new)
     }
 
-    /// Sends what was staged to everyone it is meant for, in order.
+    /// Sends what was staged, which happened at `at`, to everyone it is meant for, in order.
     ///
     /// Someone who was sent away hears of it and of nothing after it.
-    pub(crate) fn deliver<G: Game>(&mut self, game: &G) {
+    pub(crate) fn deliver<G: Game>(&mut self, game: &G, at: Time) {
         let members = Arc::clone(&self.members);
         let mut staged = std::mem::take(&mut self.staged);
         let held_back = if self.delay.is_some() { staged.clone() } else { Vec::new() };
@@ -261,7 +262,7 @@ impl Feed {
                     member.link.push(Arc::clone(payload), Class::Reliable);
                 }
             }
-            self.follow(message);
+            self.follow(message, at);
         }
         self.staged = staged;
         let state = self.staged_state.take();
@@ -287,7 +288,7 @@ impl Feed {
     }
 
     /// What a delivered message changes here.
-    fn follow(&mut self, message: Staged) {
+    fn follow(&mut self, message: Staged, at: Time) {
         self.seq = message.seq;
         match message.to {
             To::Everyone | To::Audience(_) => {}
@@ -297,7 +298,7 @@ impl Feed {
                 }
             }
         }
-        self.history.push(message);
+        self.history.push(at, message);
     }
 
     /// Whether a human's seat is without a socket.

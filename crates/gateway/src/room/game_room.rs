@@ -187,7 +187,7 @@ impl<G: Game> GameRoom<G> {
     ) -> Result<Arc<Self>, Refusal> {
         let config = &shared.config;
         let rules = &room.charter().rules;
-        let mut feed = Feed::new(secrets::new_name(), config.history, rules.sync.mode);
+        let mut feed = Feed::new(secrets::new_name(), config.history, rules);
         if !rules.spectator_delay.is_zero() {
             let tree = look(&room, room.head(), Viewer::Spectator)?;
             let key = room.view_key(Viewer::Spectator).map_err(Refusal::Failed)?;

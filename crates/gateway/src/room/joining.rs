@@ -198,13 +198,6 @@ impl<G: Game> GameRoom<G> {
             return Ok(None);
         }
         let state_seq = state_seq.filter(|_| is_shown);
-        // A replay must not be what fills the outbox: there is more to come.
-        let limits = self.shared.config.outbox;
-        let bytes: usize = events.iter().map(|(_, event)| event.len()).sum();
-        if events.len() > limits.messages_max / 2 || bytes > limits.bytes_max / 2 {
-            return Ok(None);
-        }
-
         let resumed: Resumed<Tree> = Resumed::Replayed(Replayed {
             room_id: self.code,
             game_type: G::GAME_TYPE.into(),
@@ -288,6 +281,8 @@ impl<G: Game> GameRoom<G> {
 }
 
 fn send(link: &Link, messages: Vec<(Arc<[u8]>, Class)>) {
+    let bytes = messages.iter().map(|(payload, _)| payload.len()).sum();
+    link.outbox.expect_greeting(messages.len(), bytes);
     for (payload, class) in messages {
         link.push(payload, class);
     }

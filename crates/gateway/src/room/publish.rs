@@ -80,7 +80,7 @@ impl<G: Game> GameRoom<G> {
             self.shared.newsroom.tell(at, self.code, G::GAME_TYPE, what);
         }
         attach(&mut inner.feed);
-        inner.feed.deliver(&**inner.room.game());
+        inner.feed.deliver(&**inner.room.game(), at);
 
         if closed.is_some() {
             self.forget(inner);

@@ -1,12 +1,14 @@
 //! Nothing lost: what a player who comes back is sent of what it missed.
 
-use parlor_gateway::{Gateway, GatewayConfig};
-use parlor_protocol::Codec;
-use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_gateway::{Gateway, GatewayConfig};
+use parlor_protocol::{CloseCode, Codec};
+use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::support::{Client, gateway, gateway_with, roomy};
+use crate::support::{Client, gateway, gateway_with, pass, roomy};
 
 /// The highest number that a client has seen in its events.
 fn last_seq(messages: &[Value], joined: &Value) -> u64 {
@@ -152,22 +154,50 @@ async fn history_is_bounded_in_bytes() {
     }
 }
 
-/// With everything that it missed an outbox would be full before it begins.
+/// What was missed is more than an outbox holds, and waits beside it.
 #[tokio::test(start_paused = true)]
-async fn replay_that_would_fill_the_outbox_is_a_snapshot() {
+async fn replay_may_be_larger_than_an_outbox_which_then_holds_as_much_as_ever() {
     let mut config: GatewayConfig = roomy();
     config.outbox.messages_max = 64;
     let gateway = gateway_with(&Probe::default(), config);
     let (mut ada, mut bob, joined) = table(&gateway, Codec::Json).await;
     let seen = last_seq(&bob.drain(), &joined);
     drop(bob);
-    for _ in 0..40 {
-        ada.must("chat", json!({"text": "."})).await;
-        ada.drain();
-    }
+    let say = async |ada: &mut Client, lines: usize| {
+        for _ in 0..lines {
+            ada.must("chat", json!({"text": "."})).await;
+            ada.drain();
+        }
+    };
+    say(&mut ada, 200).await;
     let mut bob = Client::connect(&gateway, Codec::Json);
-    assert_eq!(bob.must("reconnect", return_of(&joined, seen)).await["resumed"], "snapshot");
+    let back = json!({"type": "reconnect", "id": 1, "data": return_of(&joined, seen)});
+    bob.send(&back).await;
+    say(&mut ada, 60).await;
+    assert_eq!(bob.drain_types().iter().filter(|kind| *kind == "chat_message").count(), 260);
     assert_eq!(bob.close_code(), None);
+    say(&mut ada, 65).await;
+    assert_eq!(bob.close_code(), Some(CloseCode::SlowConsumer.as_u16()));
+}
+
+/// Nobody can come back to what happened so long ago: the seats of those who missed it are gone.
+#[tokio::test(start_paused = true)]
+async fn history_is_no_older_than_a_seat_is_held_and_some() {
+    let mut config = roomy();
+    config.history.slack = Duration::from_secs(5);
+    let gateway = gateway_with(&Probe::default(), config);
+    for (more, resumed) in [(4, "replayed"), (6, "snapshot")] {
+        let (mut ada, mut bob, joined) = table(&gateway, Codec::Json).await;
+        let seen = last_seq(&bob.drain(), &joined);
+        // One that was there all the time, and tells what it last saw.
+        ada.must("chat", json!({"text": "long ago"})).await;
+        pass(Duration::from_secs(60 + more)).await;
+        ada.must("chat", json!({"text": "now"})).await;
+        drop(bob);
+        let mut bob = Client::connect(&gateway, Codec::Json);
+        let back = bob.must("reconnect", return_of(&joined, seen)).await;
+        assert_eq!(back["resumed"], resumed, "{more} s more");
+    }
 }
 
 /// Who changes roles had other things told to it before: replayed to the new role, the history would
