@@ -189,8 +189,27 @@ mod tests {
     use super::super::field::tests::{free_place, layout};
     use super::*;
 
+    /// How long the way is that leads from one place to another, each part of it in a straight line.
+    #[track_caller]
+    fn length(from: Point, to: Point, walls: &Walls) -> i64 {
+        let (mut at, mut length) = (from, 0);
+        for _ in 0..CORNERS {
+            let stop = next_stop(at, to, walls);
+            assert!(is_clear(at, stop, walls), "{at:?} to {stop:?}");
+            length += at.distance(stop);
+            at = stop;
+            if at == to {
+                return length;
+            }
+        }
+        panic!("still at {at:?}");
+    }
+
     proptest! {
-        /// By the corners alone, each in a straight line: no way leads in circles.
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// By the corners alone, each in a straight line: no way leads in circles, and none is longer than
+        /// the way back.
         #[test]
         fn chase_finds_its_way_from_everywhere_to_everywhere(
             walls in layout(),
@@ -198,16 +217,9 @@ mod tests {
             to in free_place(),
         ) {
             prop_assume!(walls.leave_free(from) && walls.leave_free(to));
-            let mut at = from;
-            for _ in 0..CORNERS {
-                let stop = next_stop(at, to, &walls);
-                prop_assert!(is_clear(at, stop, &walls), "{at:?} to {stop:?}");
-                at = stop;
-                if at == to {
-                    return Ok(());
-                }
-            }
-            prop_assert!(false, "still at {at:?}");
+            let [there, back] = [length(from, to, &walls), length(to, from, &walls)];
+            // Corners are left a little before they are reached.
+            prop_assert!(there.abs_diff(back) <= 4_000, "{there} there, {back} back");
         }
 
         #[test]

@@ -171,19 +171,17 @@ impl Walls {
     /// First across, then up or down, each as far as nothing stands in the way: what is lost on one
     /// axis is kept on the other, which is sliding. No length of a way leads through a wall.
     pub(super) fn slide(&self, from: Point, by: Point) -> Point {
-        let wished = Point { x: from.x.saturating_add(by.x), y: from.y };
-        let mut at = within_edges(wished);
+        let mut at =
+            within_edges(Point { x: from.x.saturating_add(by.x), y: from.y.saturating_add(by.y) });
         for wall in self.iter() {
             let shadow = wall.shadow(RADIUS);
             if shadow.top < from.y && from.y < shadow.bottom {
                 at.x = stop_before(shadow.left, shadow.right, from.x, at.x);
             }
         }
-        let turn = at.x;
-        at = within_edges(Point { x: turn, y: from.y.saturating_add(by.y) });
         for wall in self.iter() {
             let shadow = wall.shadow(RADIUS);
-            if shadow.left < turn && turn < shadow.right {
+            if shadow.left < at.x && at.x < shadow.right {
                 at.y = stop_before(shadow.top, shadow.bottom, from.y, at.y);
             }
         }

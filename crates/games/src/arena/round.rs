@@ -181,14 +181,12 @@ impl State {
         self.safe_until = now + SAFE;
     }
 
-    /// Puts the time of who is it on its account, up to now.
+    /// Puts the time of who is it on its account, up to now. Who is it then is for the caller to say.
     fn settle_time(&mut self, now: Time) {
-        if let Some((it, since)) = &mut self.it {
-            let (it, ms) = (*it, millis(now.since(*since)));
-            *since = now;
-            if let Some(runner) = self.runner_mut(it) {
-                runner.it_ms += ms;
-            }
+        if let Some((it, since)) = self.it
+            && let Some(runner) = self.runner_mut(it)
+        {
+            runner.it_ms += millis(now.since(since));
         }
     }
 

@@ -114,7 +114,7 @@ fn view_in_a_round_has_each_player_in_whole_units() {
 
 #[test]
 fn everyone_begins_on_a_spot_of_its_own_and_somebody_is_it_by_lot() {
-    let firsts: Vec<PlayerId> = (0..30)
+    let firsts: Vec<(PlayerId, [i16; 2])> = (0..30)
         .map(|seed| {
             let mut room = Playroom::<Arena>::new(Options::default(), seed);
             let host = room.join("Ada");
@@ -129,10 +129,11 @@ fn everyone_begins_on_a_spot_of_its_own_and_somebody_is_it_by_lot() {
             assert_eq!(places.len(), 16);
             let it = view.it.unwrap();
             assert_eq!(room.take_events(), [Event::Chosen { player: it }]);
-            it
+            (it, view.at[&host])
         })
         .collect();
-    assert!(firsts.iter().any(|first| *first != firsts[0]), "{firsts:?}");
+    assert!(firsts.iter().any(|(it, _)| *it != firsts[0].0), "{firsts:?}");
+    assert!(firsts.iter().any(|(_, place)| *place != firsts[0].1), "{firsts:?}");
 }
 
 #[test]
