@@ -56,8 +56,6 @@ async fn two_people_and_a_bot_play_a_round_and_see_the_same() {
     picture(&ada, "desk-play").await;
     assert!(tagged.contains(" tagged "), "{tagged}");
 
-    see_the_end(&ada).await;
-    see_the_end(&ben).await;
     let ranking = ranking(&ada, "Ada").await;
     assert_eq!(ranking, self::ranking(&ben, "Ben").await);
     assert_eq!(ranking.len(), 3);
@@ -95,24 +93,23 @@ async fn on_a_phone_one_runs_with_a_stick_and_dashes_with_a_button() {
     )
     .await;
     picture(&ada, "phone-play").await;
-    // With the other thumb, while the stick is pulled.
+    ada.release().await;
+
+    // Right after another direction and as short as can be, and not lost for that.
     let dash = "
         const dash = document.querySelector('.dash');
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { code: 'KeyW', bubbles: true }));
         for (const type of ['pointerdown', 'pointerup']) {
           dash.dispatchEvent(new PointerEvent(type, { pointerId: 7, pointerType: 'touch', bubbles: true }));
         }
         return true;
     ";
     ada.run(dash).await;
-    ada.until(
-        "return document.querySelector('.dash.resting') !== null",
-        vec![],
-        "the dash to rest",
-    )
-    .await;
-    ada.release().await;
+    let resting = "return document.querySelector('.dash.resting') !== null";
+    ada.until(resting, vec![], "the dash to rest").await;
 
-    see_the_end(&ada).await;
+    near_the_end(&ada).await;
+    ada.see("in first").await;
     picture(&ada, "phone-end").await;
     assert_eq!(ada.overflow_px().await, 0, "the page is as wide as its window");
     ada.finish().await;
@@ -129,20 +126,18 @@ async fn who_holds_a_key_through_a_lost_connection_runs_on_when_it_is_back() {
     ada.press("Add a bot").await;
     ada.press("Start the game").await;
     let (x, _) = place(&ada, ADA).await;
-    let (there, back) = if x < 600.0 { (RIGHT, LEFT) } else { (LEFT, RIGHT) };
+    let there = if x < 600.0 { RIGHT } else { LEFT };
     ada.hold_key(there).await;
     moved(&ada, ADA, x).await;
 
     wire.cut();
     ada.see("Connection lost").await;
-    ada.release().await;
-    ada.hold_key(back).await;
     let (x, _) = place(&ada, ADA).await;
     wire.mend();
 
     ada.see("Connected").await;
     let now = moved(&ada, ADA, x).await;
-    assert!((now < x) == (back == LEFT), "from {x} to {now}");
+    assert!((now > x) == (there == RIGHT), "from {x} to {now}");
     ada.release().await;
     ada.finish_despite(|complaint| complaint.contains("WebSocket connection to")).await;
 }
@@ -157,11 +152,10 @@ async fn open_table(host: &Browser, base: &str) -> String {
     host.value("Invite with this link").await
 }
 
-/// Waits for the end of the round, which is longer than one waits for a thing.
-async fn see_the_end(page: &Browser) {
+/// Waits for the last seconds of the round, which is longer than one waits for a thing.
+async fn near_the_end(page: &Browser) {
     let script = "return document.querySelector('.clock').matches('.hurry, [hidden]')";
     page.until(script, vec![], "the last seconds").await;
-    page.see("in first").await;
 }
 
 /// Plays until somebody is tagged, and gives the words for it.
@@ -267,12 +261,21 @@ async fn drawn_near(page: &Browser, samples: &BTreeMap<u64, Value>) {
     }
 }
 
-/// The ranking as a page shows it: names and times.
+/// The ranking as a page shows it together with the words that it is one: names and times.
 async fn ranking(page: &Browser, me: &str) -> Vec<(String, String)> {
-    let body = "return [...document.querySelectorAll('.standings li')].map((row) => [row.children[1].innerText, row.children[2].innerText])";
-    let rows = page.run(body).await;
+    near_the_end(page).await;
+    let script = "
+        const text = (row, column) => row.children[column].innerText;
+        return document.querySelector('.headline').innerText.includes('in first') &&
+          [document.querySelector('.ranking h2').innerText,
+           [...document.querySelectorAll('.standings li')].map((row) => [text(row, 1), text(row, 2)])];
+    ";
+    let ranking = page.until(script, vec![], "the ranking").await;
+    assert_eq!(ranking[0], "The ranking", "both at once");
+    let rows = &ranking[1];
     let text = |value: &Value| value.as_str().expect("a text").replace("You", me);
-    rows.as_array().expect("rows").iter().map(|row| (text(&row[0]), text(&row[1]))).collect()
+    let rows = rows.as_array().expect("rows").iter();
+    rows.map(|row| (text(&row[0]), text(&row[1]))).collect()
 }
 
 /// For people to look at.
