@@ -142,6 +142,42 @@ async fn who_holds_a_key_through_a_lost_connection_runs_on_when_it_is_back() {
     ada.finish_despite(|complaint| complaint.contains("WebSocket connection to")).await;
 }
 
+/// Drawn 75 ms in the past; each line is a time and where the first player is then.
+#[tokio::test]
+async fn players_are_drawn_between_the_last_updates_and_run_on_a_little() {
+    let parlor = Server::start(env!("CARGO_BIN_EXE_parlor"));
+    let driver = Driver::start();
+    let page = Browser::open(&driver, Screen::Desk).await;
+    page.goto(&parlor.url("/play/arena")).await;
+    let body = "
+        const { Motion } = await import('/play/arena-motion.js');
+        const motion = new Motion();
+        const seen = (...times) => times.map((time) => Math.round(motion.at(time)[1]?.[0]));
+        const nobody = seen(900);
+        motion.add(1, { 1: [0, 0] }, 1000);
+        const alone = seen(1000, 2000);
+        motion.add(2, { 1: [50, 0] }, 1050);
+        const moving = seen(1060, 1100, 1125, 1150);
+        const late = seen(1185, 5000);
+        // Everybody stood still until now, and one has come in.
+        motion.add(3, { 1: [60, 0], 2: [7, 7] }, 2050);
+        const again = seen(2074, 2100, 2125);
+        return [nobody, alone, moving, late, again, motion.at(2100)[2], motion.isSettled(2124), motion.isSettled(2125)];
+    ";
+    let expect = serde_json::json!([
+        [null],
+        [0, 0],
+        [0, 25, 50, 75],
+        [110, 110],
+        [50, 55, 60],
+        [7, 7],
+        false,
+        true
+    ]);
+    assert_eq!(page.run(body).await, expect);
+    page.finish().await;
+}
+
 /// Opens a table for a short round and says its link.
 async fn open_table(host: &Browser, base: &str) -> String {
     host.goto(&format!("{base}/play/arena")).await;

@@ -49,7 +49,7 @@ impl Legs {
                 let onward = |(x, y): &(i32, i32)| {
                     it.distance(walls.slide(there, Point { x: x * 2 * LEG, y: y * 2 * LEG }))
                 };
-                worth += COMPASS.iter().step_by(2).map(onward).max().unwrap_or(0);
+                worth += COMPASS.iter().step_by(4).map(onward).max().unwrap_or(0);
             }
             worth
         };

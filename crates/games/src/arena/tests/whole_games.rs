@@ -52,8 +52,8 @@ proptest! {
     fn bots_play_every_round_to_its_end_and_it_can_be_played_again(
         seed: u64,
         sprints in prop::collection::vec(any::<bool>(), 1..=7),
-        round_seconds in 5..=25_i64,
-        comes_at in 0_u32..600,
+        round_seconds in 5..=15_i64,
+        comes_at in 0_u32..300,
         stays in 1_u32..400,
         goes_away: bool,
     ) {
@@ -156,4 +156,4 @@ fn chase_ends_in_a_tag() {
 }
 
 /// The longest round of these tests, in steps of the room: its ticks, and other deadlines of its.
-const STEPS_MAX: u32 = 25 * 30 + 50;
+const STEPS_MAX: u32 = 15 * 30 + 50;

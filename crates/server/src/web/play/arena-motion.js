@@ -7,7 +7,7 @@
  */
 
 /** How far in the past is drawn: a little more than the longest time between two updates. */
-export const BEHIND_MS = 75;
+const BEHIND_MS = 75;
 /** How long everybody runs on when nothing comes. */
 const AHEAD_MS_MAX = 60;
 /** An update that comes later than this after the last: nobody moved in between. */
@@ -40,6 +40,11 @@ export class Motion {
     }
     this.samples.push({ version, time, places });
     while (this.samples.length > SAMPLES_MAX) this.samples.shift();
+  }
+
+  /** Whether everybody is drawn where the newest update has them. */
+  isSettled(time) {
+    return this.samples.length === 0 || this.samples.at(-1).time + BEHIND_MS <= time;
   }
 
   /** Where everybody of the newest update was at `time`, which is now. @returns {Places} */

@@ -31,7 +31,7 @@ const canvas = h("canvas", { class: "ground", role: "img" });
 const clock = h("span", { class: "clock", role: "timer" });
 const news = h("span", { class: "news", "aria-live": "polite" });
 const ping = h("span", { class: "ping", title: "How long the server takes to answer" });
-const pad = controls({ active: runs, send: (action) => table.ask("game_action", action) });
+const pad = controls({ active: runs, send });
 const hint = h("p", { class: "hint keys" }, "Run with the arrow keys or W A S D, dash with the space bar.");
 const standingsTitle = h("h2", {}, "Time as it");
 const standings = h("ol", { class: "standings" });
@@ -111,7 +111,8 @@ function refresh() {
 }
 
 function animate() {
-  frame = table.phase === "playing" ? requestAnimationFrame(animate) : 0;
+  const goesOn = table.phase === "playing" || !motion.isSettled(performance.now());
+  frame = goesOn ? requestAnimationFrame(animate) : 0;
   draw();
   const left = restLeft(view.dashAt[table.me], table.serverNow());
   pad.dash.style.setProperty("--rest", left.toFixed(2));
@@ -127,6 +128,11 @@ function draw() {
   const me = table.watching ? null : table.me;
   const name = (id) => table.name(id);
   painter.draw({ view, places: drawn, me, name, now: table.serverNow(), calm: still.matches });
+}
+
+/** While the server cannot be reached nothing is kept for it: a direction of then is of no use later. */
+function send(action) {
+  if (table.connected) table.ask("game_action", action);
 }
 
 /** Whether this player is in the field. */
