@@ -1,5 +1,7 @@
 //! What the benchmarks share: the smallest game worth measuring, and a table of players without
-//! sockets.
+//! sockets. [`arena`] has the same for a game that steps.
+
+pub mod arena;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

@@ -97,8 +97,9 @@ impl<G: Game + Default> Playroom<G> {
 
 impl<G: Game> Playroom<G> {
     pub(crate) fn join(&mut self, name: &str) -> PlayerId {
-        let token = Digest([u8::try_from(self.log.len()).unwrap(); 32]);
-        let join = Join::new(name, token);
+        let mut token = [0; 32];
+        token[..8].copy_from_slice(&(self.log.len() as u64).to_le_bytes());
+        let join = Join::new(name, Digest(token));
         self.command(Command::Join(join)).unwrap();
         self.newest_player()
     }

@@ -15,7 +15,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, PointerAction, TouchActions,
+};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -259,6 +261,31 @@ impl Browser {
             .then(KeyAction::Down { value: key })
             .then(KeyAction::Up { value: key });
         self.client.perform_actions(keys).await.expect("the key can be pressed");
+    }
+
+    /// Presses a key and holds it until [`release`](Self::release).
+    pub async fn hold_key(&self, key: char) {
+        let keys = KeyActions::new("keyboard".to_owned()).then(KeyAction::Down { value: key });
+        self.client.perform_actions(keys).await.expect("the key can be pressed");
+    }
+
+    /// Puts a finger on what bears this label, pulls it so many CSS pixels to the right and down, and holds
+    /// it there until [`release`](Self::release).
+    pub async fn pull(&self, label: &str, x: f64, y: f64) {
+        let path = format!("//*[@aria-label={}]", xpath_string(label));
+        let element = self.client.find(Locator::XPath(&path)).await;
+        let element = element.unwrap_or_else(|error| panic!("{label:?} is there: {error}"));
+        let to_it = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
+        let finger = TouchActions::new("finger".to_owned())
+            .then(to_it)
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(PointerAction::MoveBy { duration: None, x, y });
+        self.client.perform_actions(finger).await.expect("the finger can be put there");
+    }
+
+    /// Lets go of all keys and takes the finger away.
+    pub async fn release(&self) {
+        self.client.release_actions().await.expect("what is held can be let go of");
     }
 
     /// Types a text, whatever has the focus.

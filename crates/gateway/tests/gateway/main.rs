@@ -4,6 +4,7 @@
 //! same. `support` has the client and the test doubles, `probe` a game with something to hide and
 //! a trap in every callback.
 
+mod arena;
 mod board;
 mod bots;
 mod bounds;

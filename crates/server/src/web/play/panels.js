@@ -153,7 +153,8 @@ export function playersPanel(game, table) {
     show(watchersTitle, watching.length > 0);
     const free = room.seated.length < game.players[1];
     setText(role, table.watching ? "Take a seat" : "Watch instead");
-    show(role, room.phase === "lobby" && (free || !table.watching));
+    const open = room.phase === "lobby" || (game.lateJoin && room.phase === "playing");
+    show(role, open && (free || !table.watching));
   }
 
   function describe(player, room) {

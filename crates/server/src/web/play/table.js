@@ -39,6 +39,7 @@ import { copy, h, setText, show, toast } from "./ui.js";
  * @property {"full"|"host"|"ready"} start  What begins the game: the last seat taken, the host, or everybody being ready.
  * @property {Array<[level: string, words: string]>} [bots]  Levels of the game's bots, the first offered first.
  * @property {import("./entry.js").Option[]} [options]
+ * @property {boolean} [lateJoin]  Whether one may sit down, or stop playing, while the game is on.
  * @property {HTMLElement} board
  * @property {(view: any, table: Table) => void} render  Draws the view. Called whenever anything at the table changed.
  * @property {(view: any, table: Table) => {text: string, mine?: boolean}} headline  Whose turn, or who won, in a few words.
@@ -103,6 +104,16 @@ export class Table {
     return this.#client.room.me?.kind === "spectator";
   }
 
+  /** The version of the view. */
+  get version() {
+    return this.#client.room.version;
+  }
+
+  /** Whether the server can be reached just now. */
+  get connected() {
+    return this.#client.status === "open";
+  }
+
   /** A player's name, also of one who has left. */
   name(playerId) {
     return this.#names.get(playerId) ?? "somebody";
@@ -127,7 +138,7 @@ export class Table {
    * Sends an action of the game. A refusal is shown to the player.
    *
    * One at a time: pressing twice before the answer is a slip. A game that streams its actions
-   * uses `request("game_action", ...)`.
+   * uses `ask("game_action", ...)`.
    *
    * @returns {Promise<boolean>} whether it was accepted.
    */
@@ -149,6 +160,15 @@ export class Table {
     } catch (error) {
       toast(explain(error));
       return false;
+    }
+  }
+
+  /** As `request`, for what may be refused without a word. @returns {Promise<any>} the result's data, or null. */
+  async ask(type, data) {
+    try {
+      return await this.#client.request(type, data);
+    } catch {
+      return null;
     }
   }
 
