@@ -501,6 +501,9 @@ fn who_leaves_with_dice_makes_the_round_void_and_the_one_at_turn_begins() {
         assert_eq!(view.deadline, Some(room.now() + secs(90)));
         assert!(!view.players.contains(&order[leaves]));
         assert_eq!(view.dice_counts.len(), 2);
+        let saved = serde_json::to_value(&room.room().head().state).unwrap();
+        let bank = saved["clock"]["players"].get(order[leaves].to_string());
+        assert_eq!(bank, None, "its bank is forgotten");
         for (player, count) in [(order[0], 5), (order[1], 4), (order[2], 3)] {
             let dice = seen_by(&room, player).dice;
             if player == order[leaves] {
