@@ -28,6 +28,7 @@ mod rules;
 mod snapshot;
 mod sync;
 mod tick;
+mod turns;
 mod values;
 
 pub use rand;
@@ -41,6 +42,7 @@ pub use random::{GameRng, Seed};
 pub use rules::{AfterGrace, Rules, SPECTATOR_DELAY_MAX, StartRule};
 pub use sync::{Sync, SyncMode};
 pub use tick::{Actions, GATHERED_PER_PLAYER_MAX, Hz, STEPS_BEHIND_MAX, Step, Tick};
+pub use turns::{Removal, Simultaneous, SubmitError, TurnClock, TurnOrder};
 pub use values::{Bounded, Data, Never, PlayerMap, Profile, Scalar, Signal};
 
 pub use answers::{ANSWERS_AFTER_LEAVING, ANSWERS_PER_SEAT_MAX, Answer, DEPARTED_MAX, Recall};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use parlor_games::{Arena, Farkle, TicTacToe};
+use parlor_games::{Arena, Farkle, LiarsDice, TicTacToe};
 use parlor_server::{Origin, Server, ServerConfig, StartError, runtime};
 use tracing_subscriber::EnvFilter;
 
@@ -118,7 +118,7 @@ fn run(serve: Serve) -> Result<(), String> {
     config.connections_max = serve.connections_max;
     config.gateway.rooms_max = serve.rooms_max;
 
-    let server = Server::new(config).game(TicTacToe).game(Farkle).game(Arena);
+    let server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
     let runtime = runtime().map_err(|error| format!("cannot start threads: {error}"))?;
     runtime.block_on(server.run()).map_err(|error| match advice(&error) {
         Some(advice) => format!("{error}\n{advice}"),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use parlor_client::protocol::{
-    Codec, ErrorCode, EventType, GameFinished, JoinRoom, ListRooms, PlayerDisconnected,
+    AddBot, Codec, ErrorCode, EventType, GameFinished, JoinRoom, ListRooms, PlayerDisconnected,
     PlayerReconnected, RoomClosed, RoomListUpdate, Secret, ServerDraining,
 };
 use parlor_client::{Closed, RequestError, new_room, seat_in};
 use parlor_core::{Bot, Game};
-use parlor_games::{Farkle, TicTacToe, farkle, tictactoe};
+use parlor_games::{Farkle, LiarsDice, TicTacToe, farkle, liars_dice, tictactoe};
 use parlor_testutil::games::{
     Attempt, Counting, Failing, Fault, Known, Marks, Secrets, Show, Total,
 };
@@ -17,7 +17,7 @@ use parlor_testutil::server::TestServer;
 use serde_json::{Value, json};
 
 fn shipped_games() -> TestServer {
-    TestServer::start(|server| server.game(TicTacToe).game(Farkle))
+    TestServer::start(|server| server.game(TicTacToe).game(Farkle).game(LiarsDice))
 }
 
 fn small_games() -> TestServer {
@@ -68,6 +68,32 @@ async fn farkle_between_two_temperaments_has_one_result_for_both_players() {
         let winner = ada.view.winner.expect("someone has won");
         let scores = &ada.view.scores;
         assert_eq!(scores.get(&winner), scores.values().max(), "{codec:?}");
+    }
+}
+
+#[tokio::test]
+async fn liars_dice_between_two_people_and_a_bot_ends_with_one_winner_for_all_three() {
+    let server = shipped_games();
+    let room = new_room("liars_dice", name("Ada"));
+    let mut ada: Seat<liars_dice::View> = Seat::create(&server, Codec::Json, &room).await;
+    let seat = seat_in(ada.room, name("Bob"));
+    let mut bob: Seat<liars_dice::View> = Seat::join(&server, Codec::MsgPack, &seat).await;
+    let mut watch = seat_in(ada.room, name("Eve"));
+    watch.spectator = true;
+    let mut eve: Seat<liars_dice::View> = Seat::join(&server, Codec::MsgPack, &watch).await;
+    ada.client.add_bot(&AddBot::default()).await.unwrap();
+    ada.client.start_game().await.unwrap();
+
+    let (honest, cunning) = (bot(&LiarsDice, "honest"), bot(&LiarsDice, "cunning"));
+    let to_the_end = eve.until(|seat| seat.view.winner.is_some());
+    tokio::join!(ada.play_out(&honest, 1), bob.play_out(&cunning, 2), to_the_end);
+
+    assert!(eve.view.dice.is_empty(), "who watches has none");
+    for seat in [&mut ada, &mut bob] {
+        let own = eve.view.dice_counts[&parlor_core::PlayerId(seat.me.0)];
+        assert_eq!(seat.view.dice.len(), usize::from(own));
+        seat.view.dice.clear();
+        assert_eq!(seat.view, eve.view);
     }
 }
 

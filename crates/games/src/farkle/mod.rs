@@ -60,7 +60,7 @@ impl Game for Farkle {
     }
 
     fn setup(&self, options: &Options, _ctx: &mut Ctx<'_, Self>) -> Result<State, GameError> {
-        Ok(State::new(options.target_score))
+        Ok(State::new(options))
     }
 
     fn on_start(&self, state: &mut State, ctx: &mut Ctx<'_, Self>) -> Result<(), GameError> {

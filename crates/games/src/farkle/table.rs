@@ -1,10 +1,10 @@
 //! The table: who plays in which order, whose turn it is, what each has, and how it ends.
 
-use parlor_core::{Audience, Ctx, GameError, PlayerId, PlayerMap, Time};
+use parlor_core::{Audience, Ctx, GameError, PlayerId, PlayerMap, Removal, TurnClock, TurnOrder};
 use serde::{Deserialize, Serialize};
 
 use super::hand::{Hand, Keep};
-use super::messages::{Event, Outcome, TargetScore, Timer, View};
+use super::messages::{Event, Options, Outcome, TargetScore, Timer, View};
 use super::{Action, Farkle};
 
 /// Everything about a game of farkle.
@@ -13,10 +13,9 @@ pub struct State {
     target: TargetScore,
     /// In the order of turns; empty before the start.
     players: Vec<Player>,
-    /// The turn being played: there is one from the start to the end.
-    turn: Option<Turn>,
-    /// How many turns have been played.
-    turns: u32,
+    /// Those who still have a turn to come: nobody before the start and after the end.
+    order: TurnOrder,
+    turn: Turn,
     /// Someone has reached the target.
     final_round: bool,
     winner: Option<PlayerId>,
@@ -28,31 +27,34 @@ struct Player {
     score: u64,
     /// In which of the game's turns the score was reached. No two players bank in one turn.
     scored_in_turn: u32,
-    /// Whether its last turn is over.
-    done: bool,
 }
 
+/// What the player at turn has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Turn {
-    /// Whose it is: an index into the players.
-    place: usize,
-    deadline: Time,
+    clock: TurnClock,
     hand: Hand,
 }
 
 impl State {
     /// A table that nobody plays at yet.
-    pub(super) fn new(target: TargetScore) -> Self {
-        Self { target, players: Vec::new(), turn: None, turns: 0, final_round: false, winner: None }
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            target: options.target_score,
+            players: Vec::new(),
+            order: TurnOrder::default(),
+            turn: Turn { clock: TurnClock::new(options.turn_time()), hand: Hand::default() },
+            final_round: false,
+            winner: None,
+        }
     }
 
     /// Seats the players in this order and gives the dice to the first.
     pub(super) fn start(&mut self, order: Vec<PlayerId>, ctx: &mut Ctx<'_, Farkle>) {
-        self.players = order
-            .into_iter()
-            .map(|id| Player { id, score: 0, scored_in_turn: 0, done: false })
-            .collect();
-        self.pass_to(0, ctx);
+        self.order = TurnOrder::new(order);
+        self.players =
+            self.order.players().map(|id| Player { id, score: 0, scored_in_turn: 0 }).collect();
+        self.begin_turn(ctx);
     }
 
     /// Does what `player` wants, if it is its turn and the rules allow it.
@@ -62,16 +64,15 @@ impl State {
         action: Action,
         ctx: &mut Ctx<'_, Farkle>,
     ) -> Result<(), GameError> {
-        let players = &self.players;
-        let turn = self.turn.as_mut().filter(|turn| players[turn.place].id == player);
-        let hand = &mut turn.ok_or_else(GameError::not_your_turn)?.hand;
+        self.order.check_turn(player)?;
+        let hand = &mut self.turn.hand;
         match action {
             Action::Roll => {
                 hand.roll(ctx.rng())?;
                 tell(ctx, Event::Rolled { player_id: player, dice: hand.dice.clone() });
                 if hand.is_bust() {
                     tell(ctx, Event::Busted { player_id: player, lost: hand.points });
-                    self.end_turn(0, ctx);
+                    self.end_turn(player, 0, ctx);
                 }
             }
             Action::Keep { dice } => {
@@ -80,7 +81,7 @@ impl State {
             }
             Action::Bank => {
                 let points = hand.bankable()?;
-                self.end_turn(points, ctx);
+                self.end_turn(player, points, ctx);
             }
         }
         Ok(())
@@ -88,82 +89,66 @@ impl State {
 
     /// Plays on for a player whose time is up: banks where that is allowed, passes otherwise.
     pub(super) fn time_out(&mut self, ctx: &mut Ctx<'_, Farkle>) {
-        if let Some(turn) = &self.turn {
-            let points = turn.hand.bankable().unwrap_or(0);
-            tell(ctx, Event::TimedOut { player_id: self.players[turn.place].id });
-            self.end_turn(points, ctx);
+        if let Some(player) = self.order.current() {
+            tell(ctx, Event::TimedOut { player_id: player });
+            self.end_turn(player, self.turn.hand.bankable().unwrap_or(0), ctx);
         }
     }
 
     /// Goes on without `player`. Who is left alone has won.
     pub(super) fn remove(&mut self, player: PlayerId, ctx: &mut Ctx<'_, Farkle>) {
-        let Some(place) = self.players.iter().position(|other| other.id == player) else {
-            return;
-        };
-        self.players.remove(place);
+        self.players.retain(|other| other.id != player);
+        let removal = self.order.remove(player);
         if self.players.len() == 1 {
             self.finish(ctx);
-            return;
-        }
-        if let Some(turn) = &mut self.turn {
-            if turn.place == place {
-                // The one who was next has moved up into this place.
-                self.pass_to(place, ctx);
-            } else if turn.place > place {
-                turn.place -= 1;
-            }
+        } else if removal == Removal::InTurn {
+            self.begin_turn(ctx);
         }
     }
 
     pub(super) fn view(&self) -> View {
-        let hand = self.turn.as_ref().map(|turn| turn.hand.clone()).unwrap_or_default();
+        let Hand { stage, dice, kept, points } = self.turn.hand.clone();
         View {
             target_score: self.target,
             players: self.players.iter().map(|player| player.id).collect(),
             scores: self.scores(),
-            turn: self.turn.as_ref().map(|turn| self.players[turn.place].id),
-            stage: hand.stage,
-            dice: hand.dice,
-            kept: hand.kept,
-            turn_points: hand.points,
-            deadline: self.turn.as_ref().map(|turn| turn.deadline),
+            turn: self.order.current(),
+            stage,
+            dice,
+            kept,
+            turn_points: points,
+            deadline: self.turn.clock.deadline(),
             final_round: self.final_round,
             winner: self.winner,
         }
     }
 
-    /// Ends the turn with `points` for its player, and passes the dice on.
-    fn end_turn(&mut self, points: u64, ctx: &mut Ctx<'_, Farkle>) {
-        let place = self.turn.as_ref().expect("only called during a turn").place;
-        let player = &mut self.players[place];
-        self.turns += 1;
+    /// Ends the turn of `id` with `points`, and passes the dice on.
+    fn end_turn(&mut self, id: PlayerId, points: u64, ctx: &mut Ctx<'_, Farkle>) {
+        self.order.advance();
+        let player = self.players.iter_mut().find(|player| player.id == id);
+        let player = player.expect("who is at turn is at the table");
         // Nobody banks nothing: a kept die scores.
         if points > 0 {
             player.score += points;
-            player.scored_in_turn = self.turns;
-            tell(ctx, Event::Banked { player_id: player.id, points, total: player.score });
+            player.scored_in_turn = self.order.turns_over();
+            tell(ctx, Event::Banked { player_id: id, points, total: player.score });
             if !self.final_round && player.score >= self.target.get().unsigned_abs() {
                 self.final_round = true;
-                tell(ctx, Event::FinalRound { player_id: player.id });
+                tell(ctx, Event::FinalRound { player_id: id });
             }
         }
-        player.done = self.final_round;
-        self.pass_to(place + 1, ctx);
+        if self.final_round {
+            let _: Removal = self.order.remove(id);
+        }
+        self.begin_turn(ctx);
     }
 
-    /// Gives the dice to the first from `place` on, all the way round, who may still play.
-    fn pass_to(&mut self, place: usize, ctx: &mut Ctx<'_, Farkle>) {
-        let count = self.players.len();
-        let next = (place..place + count)
-            .map(|place| place % count)
-            .find(|place| !self.players[*place].done);
-        match next {
-            Some(place) => {
-                let deadline = ctx.set_timer(Timer::TurnOver, ctx.options().turn_time());
-                self.turn = Some(Turn { place, deadline, hand: Hand::default() });
-            }
-            None => self.finish(ctx),
-        }
+    /// Gives the dice to the one at turn; when nobody has one left, the game is over.
+    fn begin_turn(&mut self, ctx: &mut Ctx<'_, Farkle>) {
+        let Some(player) = self.order.current() else { return self.finish(ctx) };
+        self.turn.hand = Hand::default();
+        ctx.set_timer(Timer::TurnOver, self.turn.clock.begin(player, ctx.now()));
     }
 
     /// Ends the game for the highest total; of equal ones, for who had it first.
@@ -174,7 +159,9 @@ impl State {
             .max_by_key(|player| (player.score, std::cmp::Reverse(player.scored_in_turn)))
             .expect("the last player cannot leave: it has won")
             .id;
-        self.turn = None;
+        self.order = TurnOrder::default();
+        self.turn.clock.end(ctx.now());
+        self.turn.hand = Hand::default();
         self.winner = Some(winner);
         ctx.finish(Outcome { winner, scores: self.scores() });
     }

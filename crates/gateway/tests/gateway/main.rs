@@ -14,6 +14,7 @@ mod failures;
 mod garbage;
 mod hosting;
 mod leaks;
+mod liars_dice;
 mod listings;
 mod logs;
 mod order;

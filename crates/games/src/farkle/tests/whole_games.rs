@@ -4,6 +4,7 @@ use parlor_core::rand::SeedableRng as _;
 use parlor_core::{Bounded, Command, Game as _, GameRng};
 use proptest::prelude::*;
 
+use crate::bot_games::bot_games;
 use crate::farkle::{DICE, Farkle, Options, Stage, View, score};
 use crate::playroom::Playroom;
 
@@ -48,7 +49,7 @@ fn check_invariants(room: &Playroom<Farkle>, before: &View) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(bot_games(32)))]
 
     /// The host plays by a bot's decisions too, as a person would: without the thinking time.
     #[test]

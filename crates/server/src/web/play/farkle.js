@@ -2,6 +2,7 @@
  * The table of farkle: dice, scores, the clock, and the story of the last turns.
  */
 
+import { countdown } from "./clock.js";
 import { drawDie, WORDS } from "./dice.js";
 import { scoring, worth } from "./farkle-score.js";
 import { openTable } from "./table.js";
@@ -9,21 +10,18 @@ import { enable, h, isEnabled, keyed, setText, show } from "./ui.js";
 
 const DICE = 6;
 const STORY_LINES_MAX = 30;
-const HURRY_MS = 10_000;
-const CLOCK_MS = 250;
 
 /** Which of the dice on the table are chosen, by index. */
 let chosen = new Set();
 /** What the choice was made from; another roll begins another choice. */
 let chosenFrom = "";
-let deadline = null;
 /** The dice that ended the last turn, to be looked at until somebody rolls again. */
 let busted = null;
 let lastRoll = [];
 
 const board = document.querySelector("#board");
 const points = h("strong", { class: "points" });
-const clock = h("span", { class: "clock", role: "timer" });
+const clock = countdown();
 const dice = h("div", { class: "dice", role: "group", "aria-label": "Dice on the table" });
 const kept = h("div", { class: "kept" });
 const hint = h("p", { class: "hint", "aria-live": "polite" });
@@ -38,7 +36,7 @@ board.append(
   h(
     "section",
     { class: "felt farkle", "aria-label": "Dice" },
-    h("div", { class: "felt-top" }, h("span", {}, "This turn ", points), clock),
+    h("div", { class: "felt-top" }, h("span", {}, "This turn ", points), clock.element),
     dice,
     kept,
     hint,
@@ -102,8 +100,7 @@ function render(view, table) {
   renderKept(view.kept);
   renderControls(view, mine, choosing, table);
   renderScores(view, table);
-  deadline = view.deadline;
-  tickClock(table);
+  clock.show(view.deadline, table);
 }
 
 function renderDice(view, choosing, redraw) {
@@ -224,18 +221,4 @@ function follow(name, data) {
   } else if (name === "busted") {
     busted = { playerId: data.playerId, dice: lastRoll };
   }
-}
-
-let clockTimer;
-
-function tickClock(table) {
-  clearTimeout(clockTimer);
-  show(clock, deadline !== null);
-  if (deadline === null) return;
-  const left = Math.max(0, deadline - table.serverNow());
-  // Rounded, since the clocks differ by some milliseconds: a minute begins at 1:00.
-  const seconds = Math.round(left / 1000);
-  setText(clock, `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
-  clock.classList.toggle("hurry", left < HURRY_MS);
-  clockTimer = setTimeout(() => tickClock(table), CLOCK_MS);
 }
