@@ -15,6 +15,7 @@ use crate::encode::Link;
 use crate::joining_keys::JoiningKeys;
 use crate::listing::Listings;
 use crate::registry::Rooms;
+use crate::secrets::Randomness;
 use crate::sessions::Sessions;
 use crate::sharded::Sharded;
 use crate::traffic::TrafficCounter;
@@ -22,6 +23,7 @@ use crate::traffic::TrafficCounter;
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) clock: Clock,
+    pub(crate) random: Randomness,
     pub(crate) rooms: Rooms,
     pub(crate) listings: Arc<Listings>,
     pub(crate) sessions: Sessions,
@@ -39,11 +41,13 @@ impl Shared {
     pub(crate) fn new(
         config: GatewayConfig,
         clock: Clock,
+        random: Randomness,
         listings: Listings,
         sessions: Sessions,
     ) -> Self {
         Self {
             clock,
+            random,
             rooms: Rooms::new(config.rooms_max),
             listings: Arc::new(listings),
             sessions,

@@ -111,7 +111,7 @@ async fn seat_once_more(
 ) -> Result<Option<Attached>, ErrorDetail> {
     let shared = connection.shared();
     let Some(room) = shared.rooms.get(former.room) else { return Ok(None) };
-    let token = secrets::new_token();
+    let token = shared.random.new_token();
     let digest = secrets::token_digest(&token);
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
@@ -149,7 +149,8 @@ async fn create_room(
         metadata: from_wire::metadata(metadata.clone()),
     })?;
     let name = player_name.as_str().to_owned();
-    let newcomer = Newcomer { name, token: secrets::new_token(), spectator: false, password };
+    let token = shared.random.new_token();
+    let newcomer = Newcomer { name, token, spectator: false, password };
     seat_first(connection, to, room, newcomer).await
 }
 
@@ -159,12 +160,14 @@ async fn join_room(
     data: JoinRoom,
 ) -> Result<Attached, ErrorDetail> {
     let JoinRoom { room_id, player_name, password, spectator, key: _ } = data;
-    refuse_while_draining(connection.shared())?;
+    let shared = connection.shared();
+    refuse_while_draining(shared)?;
     let room = room_id
-        .and_then(|code| connection.shared().rooms.get(code))
+        .and_then(|code| shared.rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
     let name = player_name.as_str().to_owned();
-    let newcomer = Newcomer { name, token: secrets::new_token(), spectator, password };
+    let token = shared.random.new_token();
+    let newcomer = Newcomer { name, token, spectator, password };
     seat(connection, to, room, newcomer).await
 }
 
@@ -180,7 +183,7 @@ async fn quick_match(
     refuse_while_draining(shared)?;
     let newcomer = || Newcomer {
         name: player_name.as_str().to_owned(),
-        token: secrets::new_token(),
+        token: shared.random.new_token(),
         spectator: false,
         password: None,
     };
@@ -238,7 +241,7 @@ fn new_room(
     if shared.rooms.is_full() {
         return Err(server_full());
     }
-    let code = shared.rooms.free_code();
+    let code = shared.rooms.free_code(&shared.random);
     let number = shared.next_number();
     let settings = settings(code);
     let shared = Arc::clone(shared);

@@ -16,7 +16,7 @@ use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
 use crate::encode::{Answering, Link};
 use crate::feed::{Feed, Hold};
 use crate::shared::Shared;
-use crate::{secrets, to_wire};
+use crate::to_wire;
 
 /// One room with everything that sends for it.
 pub(crate) struct GameRoom<G: Game> {
@@ -163,7 +163,7 @@ impl<G: Game> GameRoom<G> {
             me: Weak::clone(me),
             inner: Mutex::new(Inner {
                 room,
-                feed: Feed::new(secrets::new_name(), shared.config.history),
+                feed: Feed::new(shared.random.new_name(), shared.config.history),
                 scheduled: None,
             }),
             shared,
