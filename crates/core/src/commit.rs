@@ -25,8 +25,8 @@ pub struct Commit<G: Game> {
     pub room_events: Vec<RoomEvent<G>>,
     /// What the game told, in order, after the room's events.
     pub game_events: Vec<(Audience, G::Event)>,
-    /// The new state as each group of viewers present sees it; empty when no callback ran and
-    /// the phase stayed.
+    /// The state as each group of viewers present sees it; empty when no callback ran, the phase
+    /// stayed and nobody has to be shown the whole state.
     pub views: Vec<(ViewKey, G::View)>,
     /// Whether every viewer must get the state, also one whose view is as before.
     pub whole_state: bool,

@@ -80,6 +80,11 @@ impl<'a, G: Game> Draft<'a, G> {
         self.whole_state = true;
     }
 
+    /// Shows every viewer the whole state, though it may be as before.
+    pub(super) fn show_whole_state(&mut self) {
+        self.whole_state = true;
+    }
+
     pub(super) fn roster(&self) -> &Roster {
         self.roster.as_ref().unwrap_or(&self.head.snapshot.roster)
     }
@@ -220,7 +225,8 @@ impl<'a, G: Game> Draft<'a, G> {
             Arc::clone(&before.snapshot)
         };
         let books = self.books.map_or_else(|| Arc::clone(&before.books), Arc::new);
-        let views = if state_moved { views(self.game, &snapshot)? } else { Vec::new() };
+        let shows_state = state_moved || self.whole_state;
+        let views = if shows_state { views(self.game, &snapshot)? } else { Vec::new() };
         let wake_at = if rescheduled {
             facts::wake_at(self.charter, &snapshot, &books, self.now, failures)
         } else {
