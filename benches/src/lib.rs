@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use parlor_core::{About, Ctx, Game, GameError, Never, PlayerId, Rules, ViewKey, Viewer};
 use parlor_gateway::outbox::{Message, Taken};
 use parlor_gateway::{Connection, Gateway, GatewayBuilder, GatewayConfig, Handled};
-use parlor_protocol::{Codec, FrameKind};
+use parlor_protocol::Codec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub mod swarm;
+pub mod talk;
 
 /// Players move a marker; everyone sees where it is. Its state is `Copy`.
 #[derive(Debug)]
@@ -176,7 +177,7 @@ fn drain(players: &[Connection], taken: &mut Vec<Message>) -> usize {
 }
 
 fn run(player: &mut Connection, frame: &[u8]) {
-    match player.handle(FrameKind::Text, frame) {
+    match player.handle(player.codec().frame_kind(), frame) {
         Handled::Done => {}
         Handled::Pending(mut future) => {
             // The store is in memory, so nothing is ever waited for.

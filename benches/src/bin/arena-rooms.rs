@@ -6,7 +6,8 @@
 //!
 //! Opens so many rooms, in each of which a host and four bots run about, and lets them go for so many
 //! seconds on the runtime that the program ships with. Each host's messages are taken out as its
-//! socket's writer would. Says what that cost, and whether the states came when they should.
+//! socket's writer would. Says what that cost, how late steps were, and whether the states came when they
+//! should.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -41,8 +42,11 @@ async fn run(rooms: usize, duration: Duration) -> Result<(), Box<dyn Error>> {
 
     // The rooms that were opened first have been going for a while: what is counted begins now.
     let (began, cpu_before, before) = (Instant::now(), cpu_time()?, sent.read());
+    let ticks_before = gateway.ticks();
     tokio::time::sleep(duration).await;
     let (took, cpu, after) = (began.elapsed(), cpu_time()? - cpu_before, sent.read());
+
+    let ticks = gateway.ticks().since(&ticks_before);
 
     let seconds = took.as_secs_f64();
     let rooms_seconds = seconds * rooms as f64;
@@ -60,6 +64,19 @@ async fn run(rooms: usize, duration: Duration) -> Result<(), Box<dyn Error>> {
         (after.messages - before.messages) as f64 / rooms_seconds,
         (after.bytes - before.bytes) as f64 / rooms_seconds,
     )?;
+    let wanted = rooms_seconds * 30.0;
+    writeln!(
+        out,
+        "{:.1} % of the steps that were due, {} let go",
+        100.0 * ticks.taken as f64 / wanted,
+        ticks.skipped,
+    )?;
+    for part in [0.5, 0.9, 0.99, 0.999] {
+        match ticks.lateness_quantile(part) {
+            Some(late) => writeln!(out, "{:.1} % within {late:?}", part * 100.0)?,
+            None => writeln!(out, "{:.1} % within more than is counted", part * 100.0)?,
+        }
+    }
     writeln!(out, "{} rooms are still open", gateway.room_count())?;
     Ok(())
 }

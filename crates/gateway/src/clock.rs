@@ -1,4 +1,5 @@
-//! The gateway's clock: the time of day at the start, and tokio's clock from there on.
+//! The gateway's clock: the time of day at the start, or whatever a
+//! simulation takes for it, and tokio's clock from there on.
 //!
 //! It never goes back, whatever happens to the time of day, and a test that pauses tokio's clock
 //! pauses this one.
@@ -16,8 +17,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        let origin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// A clock that shows `time` now.
+    pub(crate) fn starting_at(time: SystemTime) -> Self {
+        let origin = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { started: Instant::now(), origin }
     }
 

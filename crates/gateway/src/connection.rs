@@ -25,7 +25,6 @@ use crate::handlers::{self, Slow};
 use crate::outbox::Outbox;
 use crate::rate::{Bucket, Strikes};
 use crate::room::{AfterRequest, AnyRoom, SeatRequest, not_in_room};
-use crate::secrets;
 use crate::shared::Shared;
 
 /// A client's connection. Dropping it means that the socket is lost.
@@ -88,7 +87,7 @@ impl Connection {
             &Welcome {
                 protocol: PROTOCOL_VERSION,
                 server: SERVER.into(),
-                connection_id: secrets::new_name(),
+                connection_id: shared.random.new_name(),
                 server_time: now.as_millis(),
                 heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
                 limits: WelcomeLimits {

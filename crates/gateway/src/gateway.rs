@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
 use parlor_protocol::{CloseCode, Codec, EventType, RoomCode, ServerDraining};
@@ -22,6 +22,7 @@ use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
 use crate::listing::Listings;
 use crate::room::{AnyGame, GameEntry};
+use crate::secrets::Randomness;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::ticks::Ticks;
@@ -40,13 +41,16 @@ pub struct GatewayBuilder {
     games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
     sessions: Arc<dyn DynSessionStore>,
     join_hook: Option<Box<dyn DynJoinHook>>,
+    /// What a simulation puts in the place of chance and of the time of day.
+    simulated: Option<(u64, SystemTime)>,
 }
 
 impl Gateway {
     /// A gateway without games yet, whose stores are in memory.
     pub fn builder(config: GatewayConfig) -> GatewayBuilder {
         let sessions = Arc::new(MemorySessionStore::new());
-        GatewayBuilder { config, games: BTreeMap::new(), sessions, join_hook: None }
+        let games = BTreeMap::new();
+        GatewayBuilder { config, games, sessions, join_hook: None, simulated: None }
     }
 
     /// Begins to serve a socket, which is greeted. Dropping the connection means its socket is lost.
@@ -129,18 +133,35 @@ impl GatewayBuilder {
         self
     }
 
+    /// Makes the gateway repeat itself, for simulations: all that it draws follows from `seed`, and its
+    /// clock shows `origin` when it starts.
+    ///
+    /// **Never use it for a server**: whoever knows the seed knows every session token, and what a
+    /// room's dice will show. On a paused current-thread runtime the same calls then
+    /// send the same bytes; bots that search decide on threads of their own, whenever they are done.
+    #[must_use]
+    pub fn simulated(mut self, seed: u64, origin: SystemTime) -> Self {
+        self.simulated = Some((seed, origin));
+        self
+    }
+
     /// Starts the gateway's tasks.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
-        let Self { config, games, sessions: store, join_hook } = self;
+        let Self { config, games, sessions: store, join_hook, simulated } = self;
         let (sessions, chores) = Sessions::new(Arc::clone(&store), config.session_ttl);
         let listings = Listings::new(games.keys().copied());
-        let clock = Clock::start();
+        let (random, origin) = match simulated {
+            None => (Randomness::System, SystemTime::now()),
+            Some((seed, origin)) => (Randomness::foreseeable(seed), origin),
+        };
+        let clock = Clock::starting_at(origin);
         let session_ttl = config.session_ttl;
-        let shared = Arc::new(Shared::new(config, clock, listings, sessions, join_hook));
+        let shared = Shared::new(config, clock, random, listings, sessions, join_hook);
+        let shared = Arc::new(shared);
 
         let mut tasks = vec![
             tokio::spawn(Sessions::do_chores(store, session_ttl, chores)),

@@ -60,8 +60,8 @@ struct Listing {
     /// The room that subscribers were told of last. They are told in turn by code, so that many
     /// changes do not keep some rooms from ever being told.
     told_last: Option<RoomCode>,
-    /// By connection.
-    subscribers: HashMap<u64, Link>,
+    /// By connection, so that they are told in the same order each time.
+    subscribers: BTreeMap<u64, Link>,
 }
 
 struct Listed {

@@ -23,7 +23,7 @@ pub(crate) fn new_room(
     if shared.rooms.is_full() {
         return Err(server_full());
     }
-    let code = shared.rooms.free_code();
+    let code = shared.rooms.free_code(&shared.random);
     let number = shared.next_number();
     let settings = settings(code);
     let shared = Arc::clone(shared);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parlor_protocol::RoomCode;
 
 use crate::room::AnyRoom;
-use crate::secrets;
+use crate::secrets::Randomness;
 use crate::sharded::{Full, Sharded};
 
 /// Every open room, found without waiting for another room.
@@ -25,10 +25,10 @@ impl Rooms {
     }
 
     /// A code that no room has now.
-    pub(crate) fn free_code(&self) -> RoomCode {
+    pub(crate) fn free_code(&self, random: &Randomness) -> RoomCode {
         loop {
             // 24^8 codes and far fewer rooms: the first is free but for one time in a million.
-            let code = secrets::new_room_code();
+            let code = random.new_room_code();
             if self.rooms.get(&code).is_none() {
                 return code;
             }

@@ -1,14 +1,65 @@
 //! Session tokens and other random names, and the digests that are kept of secrets.
+//!
+//! What clients are sent is drawn from the gateway's own [`Randomness`], so that a simulation can
+//! repeat it. What only names an incident in a log is always the operating system's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use parlor_core::{Digest, Seed};
+use parking_lot::Mutex;
+use parlor_core::rand::{Rng as _, SeedableRng as _};
+use parlor_core::{Digest, GameRng, Seed};
 use parlor_protocol::{RoomCode, Secret};
 use sha2::{Digest as _, Sha256};
 
-/// A new session token: 256 random bits.
-pub(crate) fn new_token() -> Secret {
-    Secret::new(URL_SAFE_NO_PAD.encode(random::<32>()))
+/// Where a gateway's tokens, names and seeds come from.
+pub(crate) enum Randomness {
+    /// The operating system. Takes no lock of ours.
+    System,
+    /// A stream that whoever knows its seed can draw again: for simulations alone.
+    Foreseeable(Mutex<GameRng>),
+}
+
+impl Randomness {
+    /// The stream of a simulation.
+    pub(crate) fn foreseeable(seed: u64) -> Self {
+        Self::Foreseeable(Mutex::new(GameRng::seed_from_u64(seed)))
+    }
+
+    /// A new session token: 256 random bits.
+    pub(crate) fn new_token(&self) -> Secret {
+        Secret::new(URL_SAFE_NO_PAD.encode(self.draw::<32>()))
+    }
+
+    /// Where a room's random numbers come from.
+    pub(crate) fn new_seed(&self) -> Seed {
+        Seed(self.draw())
+    }
+
+    /// A random name for a history or a connection: 16 hexadecimal digits.
+    pub(crate) fn new_name(&self) -> String {
+        name(self.draw())
+    }
+
+    /// A random room code, which may be taken.
+    pub(crate) fn new_room_code(&self) -> RoomCode {
+        RoomCode::from_number(u64::from_le_bytes(self.draw()))
+    }
+
+    fn draw<const N: usize>(&self) -> [u8; N] {
+        match self {
+            Self::System => system(),
+            Self::Foreseeable(stream) => {
+                let mut bytes = [0; N];
+                stream.lock().fill_bytes(&mut bytes);
+                bytes
+            }
+        }
+    }
+}
+
+/// A random name for an incident, by which a log's line is found: 16 hexadecimal digits.
+pub(crate) fn new_reference() -> String {
+    name(system())
 }
 
 /// What is kept of a session token.
@@ -24,22 +75,11 @@ pub(crate) fn password_digest(room: RoomCode, password: &Secret) -> Digest {
     Digest(hash.finalize().into())
 }
 
-/// Where a room's random numbers come from.
-pub(crate) fn new_seed() -> Seed {
-    Seed(random())
+fn name(bytes: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_le_bytes(bytes))
 }
 
-/// A random name for a history, a connection or an incident: 16 hexadecimal digits.
-pub(crate) fn new_name() -> String {
-    format!("{:016x}", u64::from_ne_bytes(random()))
-}
-
-/// A random room code, which may be taken.
-pub(crate) fn new_room_code() -> RoomCode {
-    RoomCode::from_number(u64::from_ne_bytes(random()))
-}
-
-fn random<const N: usize>() -> [u8; N] {
+fn system<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system has random numbers");
     bytes
@@ -51,10 +91,21 @@ mod tests {
 
     #[test]
     fn token_has_at_least_128_random_bits_and_is_kept_as_a_digest() {
-        let (one, two) = (new_token(), new_token());
+        let (one, two) = (Randomness::System.new_token(), Randomness::System.new_token());
         assert_ne!(one, two);
         assert!(one.expose().len() * 6 >= 128);
         assert_ne!(token_digest(&one).0.as_slice(), one.expose().as_bytes());
+    }
+
+    #[test]
+    fn foreseeable_tokens_are_those_of_their_seed() {
+        let draw = |seed| {
+            let random = Randomness::foreseeable(seed);
+            (random.new_token(), random.new_token(), random.new_name())
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1).0, draw(2).0);
+        assert_ne!(draw(1).0, draw(1).1);
     }
 
     #[test]

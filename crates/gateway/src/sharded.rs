@@ -76,17 +76,21 @@ impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
         }
     }
 
-    /// Calls `see` with every value, one shard's lock at a time.
-    pub(crate) fn for_each(&self, mut see: impl FnMut(&V)) {
-        for shard in &self.shards {
-            let values: Vec<V> = shard.read().values().cloned().collect();
-            values.iter().for_each(&mut see);
-        }
-    }
-
     fn shard(&self, key: &K) -> &RwLock<HashMap<K, V>> {
         // The map in the shard uses a hasher of its own, so the bits may be shared.
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    }
+}
+
+impl<K: Ord + Copy, V: Clone> Sharded<K, V> {
+    /// Calls `see` with every value, in the order of the keys, so that each run does the same.
+    pub(crate) fn for_each(&self, mut see: impl FnMut(&V)) {
+        let mut entries: Vec<(K, V)> = Vec::with_capacity(self.len.load(Ordering::Relaxed));
+        for shard in &self.shards {
+            entries.extend(shard.read().iter().map(|(key, value)| (*key, value.clone())));
+        }
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries.iter().for_each(|(_, value)| see(value));
     }
 }
 

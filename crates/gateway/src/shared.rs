@@ -17,6 +17,7 @@ use crate::joining_keys::JoiningKeys;
 use crate::lifecycle::Newsroom;
 use crate::listing::Listings;
 use crate::registry::Rooms;
+use crate::secrets::Randomness;
 use crate::sessions::Sessions;
 use crate::sharded::Sharded;
 use crate::ticks::TickCounter;
@@ -25,6 +26,7 @@ use crate::traffic::TrafficCounter;
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) clock: Clock,
+    pub(crate) random: Randomness,
     pub(crate) rooms: Rooms,
     pub(crate) listings: Arc<Listings>,
     pub(crate) sessions: Sessions,
@@ -45,12 +47,14 @@ impl Shared {
     pub(crate) fn new(
         config: GatewayConfig,
         clock: Clock,
+        random: Randomness,
         listings: Listings,
         sessions: Sessions,
         join_hook: Option<Box<dyn DynJoinHook>>,
     ) -> Self {
         Self {
             clock,
+            random,
             rooms: Rooms::new(config.rooms_max),
             listings: Arc::new(listings),
             sessions,

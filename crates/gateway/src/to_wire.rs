@@ -146,7 +146,7 @@ pub(crate) fn internal(
     game_type: &'static str,
     cause: &(impl std::fmt::Display + ?Sized),
 ) -> ErrorDetail {
-    let reference = secrets::new_name();
+    let reference = secrets::new_reference();
     tracing::error!(game_type, reference, %cause, "a request failed");
     ErrorDetail::internal(&reference)
 }

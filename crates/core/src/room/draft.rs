@@ -100,6 +100,11 @@ impl<'a, G: Game> Draft<'a, G> {
         };
     }
 
+    /// Shows every viewer the whole state, though it may be as before.
+    pub(super) fn show_whole_state(&mut self) {
+        self.whole_state = true;
+    }
+
     pub(super) fn roster(&self) -> &Roster {
         self.roster.as_ref().unwrap_or(&self.head.snapshot.roster)
     }

@@ -189,6 +189,8 @@ impl<G: Game> Draft<'_, G> {
         } else if plays {
             self.call("on_leave", |game, state, ctx| game.on_leave(state, player, ctx))
         } else {
+            // The game hears nothing of it, and still there is another view to be shown.
+            self.show_whole_state();
             Ok(())
         }
     }

@@ -112,7 +112,7 @@ async fn seat_once_more(
 ) -> Result<Option<Attached>, ErrorDetail> {
     let shared = connection.shared();
     let Some(room) = shared.rooms.get(former.room) else { return Ok(None) };
-    let token = secrets::new_token();
+    let token = shared.random.new_token();
     let digest = secrets::token_digest(&token);
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
@@ -152,7 +152,8 @@ async fn create_room(
         password: password.as_ref().map(|password| secrets::password_digest(code, password)),
         metadata: from_wire::metadata(metadata.clone()),
     })?;
-    seat_first(connection, to, room, newcomer(joining, admission, password)).await
+    let newcomer = newcomer(shared, joining, admission, password);
+    seat_first(connection, to, room, newcomer).await
 }
 
 async fn join_room(
@@ -161,13 +162,15 @@ async fn join_room(
     data: JoinRoom,
 ) -> Result<Attached, ErrorDetail> {
     let JoinRoom { room_id, player_name, password, spectator, key: _ } = data;
-    refuse_while_draining(connection.shared())?;
+    let shared = connection.shared();
+    refuse_while_draining(shared)?;
     let room = room_id
-        .and_then(|code| connection.shared().rooms.get(code))
+        .and_then(|code| shared.rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
     let joining = Joining::new(None, Some(room.code()), player_name, spectator);
     let admission = admit(connection.shared(), &joining).await?;
-    seat(connection, to, room, newcomer(joining, admission, password)).await
+    let newcomer = newcomer(connection.shared(), joining, admission, password);
+    seat(connection, to, room, newcomer).await
 }
 
 async fn quick_match(
@@ -182,7 +185,7 @@ async fn quick_match(
     refuse_while_draining(shared)?;
     let joining = Joining::new(Some(game_type), None, player_name, false);
     let admission = admit(shared, &joining).await?;
-    let newcomer = || newcomer(joining.clone(), admission.clone(), None);
+    let newcomer = || newcomer(shared, joining.clone(), admission.clone(), None);
 
     // A room may fill up between being found and being joined; then the next is tried.
     let mut tried: Vec<RoomCode> = Vec::new();
@@ -241,10 +244,15 @@ async fn admit(shared: &Shared, joining: &Joining) -> Result<Admission, ErrorDet
     }
 }
 
-fn newcomer(joining: Joining, admission: Admission, password: Option<Secret>) -> Newcomer {
+fn newcomer(
+    shared: &Shared,
+    joining: Joining,
+    admission: Admission,
+    password: Option<Secret>,
+) -> Newcomer {
     let Admission { player_name, profile } = admission;
     let name = player_name.unwrap_or(joining.player_name).as_str().to_owned();
-    let (token, spectator) = (secrets::new_token(), joining.spectator);
+    let (token, spectator) = (shared.random.new_token(), joining.spectator);
     Newcomer { name, token, spectator, password, profile }
 }
 

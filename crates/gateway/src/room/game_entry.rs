@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::game_room::GameRoom;
 use super::{AnyGame, AnyRoom};
 use crate::shared::Shared;
-use crate::{secrets, to_wire};
+use crate::to_wire;
 
 /// What a room is made from.
 pub(crate) struct RoomParts {
@@ -76,7 +76,7 @@ impl<G: Game> AnyGame for GameEntry<G> {
             players_max: new.players_max.map(|max| u16::try_from(max).unwrap_or(u16::MAX)),
             settings: new.settings,
             kept_for: new.kept_for,
-            seed: secrets::new_seed(),
+            seed: new.shared.random.new_seed(),
             now,
         };
         let room = Room::create(Arc::clone(&self.game), setup)

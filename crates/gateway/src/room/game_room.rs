@@ -17,8 +17,8 @@ use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
 use crate::encode::{Answering, Link, Unencodable, read_tree};
 use crate::feed::{Delay, Feed, Hold};
 use crate::shared::Shared;
+use crate::to_wire;
 use crate::tree::Tree;
-use crate::{secrets, to_wire};
 
 /// One room with everything that sends for it.
 pub(crate) struct GameRoom<G: Game> {
@@ -187,7 +187,7 @@ impl<G: Game> GameRoom<G> {
     ) -> Result<Arc<Self>, Refusal> {
         let config = &shared.config;
         let rules = &room.charter().rules;
-        let mut feed = Feed::new(secrets::new_name(), config.history, rules);
+        let mut feed = Feed::new(shared.random.new_name(), config.history, rules);
         if !rules.spectator_delay.is_zero() {
             let tree = look(&room, room.head(), Viewer::Spectator)?;
             let key = room.view_key(Viewer::Spectator).map_err(Refusal::Failed)?;

@@ -45,7 +45,7 @@ impl<G: Game> GameRoom<G> {
             }
         }
         if let Some(failure) = &commit.failure {
-            let reference = secrets::new_name();
+            let reference = secrets::new_reference();
             tracing::error!(game_type = G::GAME_TYPE, reference, %failure, "a callback failed");
         }
         Ok(commit)

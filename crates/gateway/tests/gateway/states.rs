@@ -1,10 +1,12 @@
 //! Who is sent which state when: never an old one for the last, never one for nothing.
 
+use std::time::Duration;
+
 use parlor_protocol::Codec;
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::support::{Client, gateway};
+use crate::support::{Client, gateway, pass};
 
 fn set(total: i64) -> Value {
     json!({"do": "set", "total": total})
@@ -87,6 +89,31 @@ async fn one_who_changes_roles_is_sent_the_state_of_its_new_role() {
         bob.must("set_role", json!({"spectator": false})).await;
         assert!(word(&bob.event("room_state")).is_some());
     }
+}
+
+/// One who has forfeited has left the game already, so that the game hears nothing of its new role and the
+/// state stays as it is. Found by the simulation: nobody was sent anything, and the former player went on
+/// with a player's view.
+#[tokio::test(start_paused = true)]
+async fn one_who_has_forfeited_and_then_watches_is_sent_what_spectators_see() {
+    let gateway = gateway(&Probe::default());
+    let options = json!({"min": 2, "max": 2, "late_join": true, "after_grace": "Forfeit"});
+    let (mut ada, room) = Client::host(&gateway, Codec::Json, options).await;
+    let (bob, joined) = Client::guest(&gateway, Codec::MsgPack, &room["roomId"], "Bob").await;
+    drop(bob);
+    pass(Duration::from_secs(61)).await;
+    let mut bob = Client::connect(&gateway, Codec::Json);
+    let token = json!({"sessionToken": joined["sessionToken"]});
+    let back = bob.must("reconnect", token).await;
+    assert!(back["state"]["word"].is_string(), "it still has a player's view");
+    ada.drain();
+    bob.drain();
+
+    bob.must("set_role", json!({"spectator": true})).await;
+    let state = bob.event("room_state");
+    assert_eq!((&state["state"]["word"], &state["version"]), (&Value::Null, &back["version"]));
+    ada.must("game_action", set(1)).await;
+    assert_eq!((totals(&mut ada), totals(&mut bob)), (vec![1], vec![1]));
 }
 
 #[tokio::test(start_paused = true)]
