@@ -16,13 +16,13 @@ pub(crate) enum Randomness {
     /// The operating system. Takes no lock of ours.
     System,
     /// A stream that whoever knows its seed can draw again: for simulations alone.
-    Foreseeable(Mutex<GameRng>),
+    Foreseeable(Box<Mutex<GameRng>>),
 }
 
 impl Randomness {
     /// The stream of a simulation.
     pub(crate) fn foreseeable(seed: u64) -> Self {
-        Self::Foreseeable(Mutex::new(GameRng::seed_from_u64(seed)))
+        Self::Foreseeable(Box::new(Mutex::new(GameRng::seed_from_u64(seed))))
     }
 
     /// A new session token: 256 random bits.

@@ -52,6 +52,18 @@ enum Audience {
     AllBut(usize),
 }
 
+impl Deed {
+    /// The same, where a place at which nobody sits yet is nobody's.
+    fn among(self, players: usize) -> Self {
+        let seated = |place| if place < players { place } else { NOBODY };
+        match self {
+            Self::Tell(Audience::Only(place)) => Self::Tell(Audience::Only(seated(place))),
+            Self::Tell(Audience::AllBut(place)) => Self::Tell(Audience::AllBut(seated(place))),
+            other => other,
+        }
+    }
+}
+
 /// The table and what was told at it.
 struct World {
     gateway: Arc<Gateway>,
@@ -213,12 +225,15 @@ impl World {
     }
 
     async fn ask(&mut self, place: usize, deed: Deed) {
-        let player = &mut self.players[place];
+        let player = &self.players[place];
         if player.socket.is_none() || player.pending.len() == PENDING_MAX {
             return;
         }
+        // A request that has to be sent again later still names the one who was meant.
+        let deed = deed.among(self.players.len());
         self.notes += 1;
         let note = self.notes;
+        let player = &mut self.players[place];
         let id = player.next_id;
         player.next_id += 1;
         let (kind, data) = match deed {
@@ -528,6 +543,9 @@ const CASES: u32 = 128;
 /// Players beside the witness: at first, and with those who come late.
 const PLAYERS_FIRST: usize = 3;
 const PLAYERS_MAX: usize = 5;
+
+/// A place that nobody takes.
+const NOBODY: usize = usize::MAX;
 
 /// Small, so that both are met: what a client may leave unread, and what a room keeps.
 const OUTBOX_MAX: usize = 24;
