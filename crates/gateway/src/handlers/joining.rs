@@ -100,7 +100,7 @@ async fn handle_once(
     let seat = get_seat(connection, to, slow).await?;
     let (room, player) = (seat.room.code(), seat.hold.player);
     let keyed = KeyedSeat { fingerprint: to.fingerprint, room, player };
-    shared.keys.insert(key, keyed, shared.clock.now());
+    shared.keys.insert(key, keyed, shared.clock.now(), seat.room.grace_max());
     Ok(seat)
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::catch_unwind;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
@@ -49,6 +50,11 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
     fn game_type(&self) -> &'static str {
         G::GAME_TYPE
+    }
+
+    fn grace_max(&self) -> Duration {
+        let rules = &self.view.charter().rules;
+        rules.grace_in_play.max(rules.grace_in_lobby)
     }
 
     fn join(

@@ -10,6 +10,7 @@ mod joining;
 mod publish;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_core::{CloseReason, Command, Digest, PlayerId, Profile, Signal, Time};
 use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, RoomInfo, Secret};
@@ -30,6 +31,9 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
 
     /// The name of its game.
     fn game_type(&self) -> &'static str;
+
+    /// The longest that the seat of a lost player is held.
+    fn grace_max(&self) -> Duration;
 
     /// Lets a newcomer sit down. On refusal nothing is pushed.
     fn join(

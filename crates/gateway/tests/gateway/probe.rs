@@ -40,6 +40,8 @@ pub(crate) struct Options {
     start: StartRule,
     late_join: bool,
     after_grace: AfterGrace,
+    /// How many seconds a lost player's seat is held in the lobby.
+    lobby_grace: u64,
     spectators: u16,
     spectators_heard: bool,
     /// Seconds that spectators are behind.
@@ -170,6 +172,7 @@ impl Default for Options {
             start: StartRule::WhenFull,
             late_join: false,
             after_grace: AfterGrace::Remove,
+            lobby_grace: 15,
             spectators: 4,
             spectators_heard: false,
             delay: 0,
@@ -199,6 +202,7 @@ impl Game for Probe {
         rules.start = options.start;
         rules.late_join = options.late_join;
         rules.after_grace = options.after_grace.clone();
+        rules.grace_in_lobby = Duration::from_secs(options.lobby_grace);
         rules.spectators_max = options.spectators;
         rules.spectators_heard = options.spectators_heard;
         rules.spectator_delay = Duration::from_secs(options.delay);

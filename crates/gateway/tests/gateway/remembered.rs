@@ -1,10 +1,12 @@
 //! Nothing twice: a request that is sent again is answered again and not applied again.
 
+use std::time::Duration;
+
 use parlor_protocol::Codec;
 use serde_json::{Value, json};
 
 use crate::probe::{How, Probe};
-use crate::support::{Client, gateway, next_id};
+use crate::support::{Client, gateway, next_id, pass};
 
 /// Sends a request with this id and gives the response.
 async fn ask_as(client: &mut Client, id: u64, kind: &str, data: Value) -> Value {
@@ -181,6 +183,34 @@ async fn joining_again_with_the_same_key_gives_the_same_seat_and_a_fresh_token()
             "{kind}: a seat that was given up is gone"
         );
     }
+}
+
+/// The protocol says that a key works within the grace period. It used to be forgotten after a
+/// minute, and a player of a patient game got a second seat.
+#[tokio::test(start_paused = true)]
+async fn joining_key_is_known_for_as_long_as_the_game_holds_a_lost_seat() {
+    let gateway = gateway(&Probe::default());
+    let data = json!({
+        "gameType": "probe", "playerName": "Ada", "key": "a".repeat(16),
+        "options": {"lobby_grace": 300},
+    });
+    let mut lost = Client::connect(&gateway, Codec::Json);
+    let first = lost.must("create_room", data.clone()).await;
+    drop(lost);
+
+    pass(Duration::from_secs(290)).await;
+    let mut again = Client::connect(&gateway, Codec::Json);
+    let second = again.must("create_room", data.clone()).await;
+    for field in ["roomId", "playerId", "epoch"] {
+        assert_eq!(first[field], second[field], "{field}");
+    }
+    assert_eq!(gateway.room_count(), 1);
+
+    // The seat is still there; the key's time is over.
+    pass(Duration::from_secs(20)).await;
+    let anew = Client::connect(&gateway, Codec::Json).must("create_room", data).await;
+    assert_ne!(anew["roomId"], first["roomId"]);
+    again.must("get_state", json!({})).await;
 }
 
 /// The new token was lost with the refusal: the old one must still hold the seat.
