@@ -7,8 +7,10 @@
 use std::path::{Path, PathBuf};
 
 use parlor_testutil::browser::{Browser, DOWN, Driver, ENTER, LEFT, RIGHT, Screen, UP};
+use parlor_testutil::pages::{
+    LINK, Rolled, fits, in_order_of_turns, keep_and_bank, open_table, roll, say, sit_down,
+};
 use parlor_testutil::process::Server;
-use parlor_testutil::wire::Wire;
 
 #[tokio::test]
 async fn a_human_plays_tic_tac_toe_against_a_bot_to_the_end() {
@@ -47,8 +49,7 @@ async fn two_players_meet_by_a_link_and_a_reload_in_mid_game_loses_nothing() {
     meet(&ada, &ben, &parlor.url("")).await;
 
     // Markup is only text.
-    ada.fill("Your message", "good <b>luck</b>").await;
-    ada.press("Send").await;
+    say(&ada, "good <b>luck</b>").await;
     ben.see("good <b>luck</b>").await;
 
     let (first, second) = in_order_of_turns(&ada, &ben).await;
@@ -72,28 +73,6 @@ async fn two_players_meet_by_a_link_and_a_reload_in_mid_game_loses_nothing() {
     second.see(" wins").await;
     ada.finish().await;
     ben.finish().await;
-}
-
-#[tokio::test]
-async fn a_move_made_while_the_connection_is_lost_is_played_once_it_is_back() {
-    let parlor = parlor();
-    let wire = Wire::to(parlor.address()).await;
-    let driver = Driver::start();
-    let ada = Browser::open(&driver, Screen::Desk).await;
-    let ben = Browser::open(&driver, Screen::Desk).await;
-    meet(&ada, &ben, &wire.url("")).await;
-    let (first, second) = in_order_of_turns(&ada, &ben).await;
-
-    wire.cut();
-    first.see("Connection lost").await;
-    first.press("Row 2, column 2: free").await;
-    wire.mend();
-
-    second.see("Your turn").await;
-    second.press("Row 1, column 1: free").await;
-    first.see("Your turn").await;
-    ada.finish_despite(is_lost_connection).await;
-    ben.finish_despite(is_lost_connection).await;
 }
 
 #[tokio::test]
@@ -203,17 +182,10 @@ async fn farkle_is_rolled_kept_and_banked_with_buttons() {
 
     for _ in 0..TURNS_MAX {
         ada.see("Your turn").await;
-        ada.press_starting("Roll").await;
-        if ada.until(ROLL_OUTCOME, vec![], "the outcome of a roll").await == "farkled" {
+        if roll(&ada).await == Rolled::Farkled {
             continue;
         }
-        let scoring = ada.until(SCORING_DICE, vec![], "dice that score").await;
-        for die in scoring.as_array().expect("a list of labels") {
-            ada.press(die.as_str().expect("a label")).await;
-        }
-        ada.press_starting("Keep +").await;
-        ada.press_starting("Bank ").await;
-        ada.see("You banked").await;
+        keep_and_bank(&ada).await;
         ada.finish().await;
         return;
     }
@@ -265,23 +237,23 @@ async fn every_page_fits_a_phone_without_scrolling_sideways() {
     let ada = Browser::open(&driver, Screen::Phone).await;
     ada.goto(&parlor.url("/")).await;
     ada.see("Farkle").await;
-    fits(&ada, "front").await;
+    fits(&ada, &pictures(), "front").await;
 
     for (game, full) in [("tictactoe", true), ("farkle", false)] {
         ada.goto(&parlor.url(&format!("/play/{game}"))).await;
         ada.see("A new table").await;
-        fits(&ada, &format!("{game}-door")).await;
+        fits(&ada, &pictures(), &format!("{game}-door")).await;
         // As wide as a name can be.
         ada.fill("Your name", &"W".repeat(32)).await;
         ada.press("Open the table").await;
         ada.see("Waiting for").await;
-        fits(&ada, &format!("{game}-lobby")).await;
+        fits(&ada, &pictures(), &format!("{game}-lobby")).await;
         ada.press("Add a bot").await;
         if !full {
             ada.press("Start the game").await;
         }
         ada.see_any(&["Your turn", "’s turn"]).await;
-        fits(&ada, &format!("{game}-play")).await;
+        fits(&ada, &pictures(), &format!("{game}-play")).await;
     }
     ada.finish().await;
 }
@@ -290,25 +262,10 @@ fn parlor() -> Server {
     Server::start(env!("CARGO_BIN_EXE_parlor"))
 }
 
-/// Opens a table and says its link.
-async fn open_table(host: &Browser, page: &str) -> String {
-    host.goto(page).await;
-    host.fill("Your name", "Ada").await;
-    host.press("Open the table").await;
-    host.see("Waiting for one more player").await;
-    host.value(LINK).await
-}
-
 /// Ada opens a table of tic-tac-toe, and Ben sits down by its link.
 async fn meet(ada: &Browser, ben: &Browser, base: &str) {
     let link = open_table(ada, &format!("{base}/play/tictactoe")).await;
-    ben.goto(&link).await;
-    ben.fill("Your name", "Ben").await;
-    ben.press("Take a seat").await;
-}
-
-async fn in_order_of_turns<'a>(ada: &'a Browser, ben: &'a Browser) -> (&'a Browser, &'a Browser) {
-    if ada.see_any(&["Your turn", "Ben’s turn"]).await == 0 { (ada, ben) } else { (ben, ada) }
+    sit_down(ben, &link).await;
 }
 
 /// The label of some square that is free.
@@ -337,33 +294,10 @@ async fn go(browser: &Browser, (from, back, forth): (u32, char, char), to: u32) 
     }
 }
 
-async fn fits(browser: &Browser, name: &str) {
-    browser.screenshot(&pictures().join(format!("{name}.png"))).await;
-    assert_eq!(browser.overflow_px().await, 0, "{name} is as wide as its window");
-}
-
 fn pictures() -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("phone");
-    std::fs::create_dir_all(&directory).expect("the directory can be made");
-    directory
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("phone")
 }
 
-fn is_lost_connection(complaint: &str) -> bool {
-    complaint.contains("WebSocket connection to")
-}
-
-const LINK: &str = "Invite with this link";
 const SQUARES: usize = 9;
 /// A first roll has no score in 1 of 32: so many in a row do not happen.
 const TURNS_MAX: usize = 8;
-/// Either some dice score, or the turn has passed.
-const ROLL_OUTCOME: &str = "
-    if (document.querySelector('.counts')) return 'scores';
-    return document.querySelector('.headline').innerText.startsWith('Your turn') ? '' : 'farkled';
-";
-/// A single one or five is enough; without, all that score belong together.
-const SCORING_DICE: &str = "
-    const labels = [...document.querySelectorAll('.counts')].map((die) => die.ariaLabel);
-    const single = labels.find((label) => /one|five/.test(label));
-    return single ? [single] : labels;
-";
