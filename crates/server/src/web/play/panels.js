@@ -227,7 +227,11 @@ export function chatPanel(table) {
     client.on("player_replaced", ({ name, kind }) =>
       note(kind === "bot" ? `A bot plays for ${name}` : `${name} is back`),
     );
-    client.on("player_disconnected", ({ playerId }) => note(`${table.name(playerId)} lost the connection`));
+    // Whoever comes back hears of the own absence too, and knows of it.
+    client.on(
+      "player_disconnected",
+      ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} lost the connection`),
+    );
     client.on(
       "player_reconnected",
       ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} is back`),
