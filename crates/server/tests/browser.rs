@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use parlor_testutil::browser::{Browser, DOWN, Driver, ENTER, LEFT, RIGHT, Screen, UP};
 use parlor_testutil::pages::{
-    LINK, Rolled, fits, in_order_of_turns, keep_and_bank, open_table, roll, say, sit_down,
+    LINK, Rolled, fits, in_order_of_turns, keep_and_bank, open_table, roll, say, see_times,
+    sit_down,
 };
 use parlor_testutil::process::Server;
 
@@ -123,10 +124,47 @@ async fn a_spectator_watches_and_the_host_removes_it() {
     eve.see_any(&["You can watch it", "You can still watch"]).await;
     eve.press("Just watch").await;
     eve.see("Watching").await;
+    ada.press("Manage Eve").await;
     ada.press("Remove Eve").await;
     eve.see("You were removed").await;
     ada.finish().await;
     eve.finish().await;
+}
+
+#[tokio::test]
+async fn host_locks_the_table_bans_a_player_and_hands_the_table_over() {
+    let parlor = parlor();
+    let driver = Driver::start();
+    let ada = Browser::open(&driver, Screen::Phone).await;
+    let ben = Browser::open(&driver, Screen::Desk).await;
+    let link = open_table(&ada, &parlor.url("/play/farkle")).await;
+
+    ada.press("Lock the table").await;
+    ada.see("This table is locked").await;
+    ada.reload().await;
+    ada.see("This table is locked").await;
+    sit_down(&ben, &link).await;
+    ben.see("The host has locked this table").await;
+    ada.press("Unlock the table").await;
+    see_times(&ada, 1, "button", "Lock the table").await;
+    ben.press("Take a seat").await;
+
+    ada.press("Manage Ben").await;
+    fits(&ada, &pictures(), "farkle-manage").await;
+    ada.press("Ban Ben").await;
+    ben.see("You were removed").await;
+    sit_down(&ben, &link).await;
+    ben.see("You are not welcome at this table").await;
+    ben.fill("Your name", "Cleo").await;
+    ben.press("Take a seat").await;
+
+    ada.press("Manage Cleo").await;
+    ada.press("Make Cleo the host").await;
+    ben.see("Start when everybody is here").await;
+    ben.see("Lock the table").await;
+    see_times(&ada, 0, "button:not([hidden])", "Lock the table").await;
+    ada.finish().await;
+    ben.finish().await;
 }
 
 #[tokio::test]

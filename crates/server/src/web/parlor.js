@@ -409,6 +409,7 @@ export class Client extends EventTarget {
   #seat(joined) {
     this.#nextId = Math.max(this.#nextId, joined.lastId + 1);
     this.room = new Room(joined);
+    this.room.locked = this.#session.locked ?? false;
     this.#tell("snapshot", this.room);
     this.#tell("change", this.room);
   }
@@ -424,6 +425,7 @@ export class Client extends EventTarget {
     room.seq = seq;
     const applied = room.apply(type, data);
     if (!applied) this.#resync();
+    if (type === "room_updated") saveSession(Object.assign(this.#session, { locked: room.locked }));
     this.#tell(type, data);
     if (applied && (type === "room_state" || type === "room_patch")) this.#tell("state", room.state);
     this.#tell("change", room);
