@@ -173,6 +173,48 @@ async fn silence_is_answered_with_a_ping_and_a_silent_server_is_left() {
 }
 
 #[tokio::test]
+async fn network_gone_is_believed_at_once_and_network_back_is_tried_at_once() {
+    let outcome = run("
+        const { client, socket } = await seated();
+        const hear = (name) => dispatchEvent(new Event(name));
+        hear('offline');
+        const gone = [client.status, socket.closed];
+        // Without a network the tries go on; this one hangs.
+        const hanging = await nextSocket();
+        hear('offline');
+        const late = await nextSocket();
+        const before = sockets.length;
+        hear('online');
+        const back = sockets.at(-1);
+        const tries = [sockets.length - before, hanging.closed, late.closed];
+        late.lose(1006);
+        back.greet();
+        back.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 10, resumed: 'replayed' } });
+        hear('online');
+        return { gone, tries, status: client.status, more: sockets.length - before };
+    ")
+    .await;
+    let expect = json!({ "gone": ["resuming", true], "tries": [1, true, true], "status": "open", "more": 1 });
+    assert_eq!(outcome, expect);
+}
+
+#[tokio::test]
+async fn wait_that_the_server_asks_for_is_not_cut_short_by_the_network() {
+    let outcome = run("
+        const { client, socket } = await seated();
+        socket.lose(4429);
+        const before = sockets.length;
+        dispatchEvent(new Event('offline'));
+        dispatchEvent(new Event('online'));
+        const atOnce = sockets.length - before;
+        await nextSocket();
+        return { atOnce, status: client.status };
+    ")
+    .await;
+    assert_eq!(outcome, json!({ "atOnce": 0, "status": "resuming" }));
+}
+
+#[tokio::test]
 async fn no_more_than_32_requests_are_unanswered_and_64_wait() {
     let outcome = run("
         const { client, socket } = await seated();
@@ -265,7 +307,8 @@ const STAGE: &str = "
         sent = [];
         constructor() { sockets.push(this); }
         send(text) { this.sent.push(JSON.parse(text)); }
-        close() {}
+        closed = false;
+        close() { this.closed = true; }
         say(message) { this.onmessage({ data: JSON.stringify(message) }); }
         lose(code) { this.onclose({ code }); }
         greet() {

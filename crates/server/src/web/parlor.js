@@ -116,16 +116,15 @@ export class Client extends EventTarget {
   #heardAt = 0;
   #clockOffset = 0;
   #resyncing = false;
-  #hurry = () => this.#retryNow();
-  /** A dead network ends nothing by itself: the silence would be noticed much later. */
-  #giveUp = () => this.status === "open" && this.#drop();
+  #onOffline = () => this.#networkGone();
+  #onOnline = () => this.#networkBack();
 
   constructor(url, session) {
     super();
     this.#url = url;
     this.#session = session;
-    globalThis.addEventListener?.("online", this.#hurry);
-    globalThis.addEventListener?.("offline", this.#giveUp);
+    globalThis.addEventListener?.("offline", this.#onOffline);
+    globalThis.addEventListener?.("online", this.#onOnline);
     this.#open();
   }
 
@@ -242,8 +241,22 @@ export class Client extends EventTarget {
     if (this.status === "open") this.#setStatus("resuming");
   }
 
-  #retryNow() {
-    if (this.#retryTimer !== undefined && this.#delayAtLeast === 0) this.#open();
+  /**
+   * The browser says that there is no network. A socket does not notice for a long time, so it is given up.
+   * The tries go on all the same: a server on this very machine can still be reached.
+   */
+  #networkGone() {
+    if (this.#socket) this.#drop();
+  }
+
+  /** A try begun without a network may hang long after it is back, so another takes its place. */
+  #networkBack() {
+    this.#tries = 0;
+    if (this.status === "open" || this.#delayAtLeast > 0) return;
+    const late = this.#socket;
+    clearTimeout(this.#silenceTimer);
+    this.#open();
+    late?.close();
   }
 
   #finish(reason) {
@@ -251,8 +264,8 @@ export class Client extends EventTarget {
     this.#socket = null;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#silenceTimer);
-    globalThis.removeEventListener?.("online", this.#hurry);
-    globalThis.removeEventListener?.("offline", this.#giveUp);
+    globalThis.removeEventListener?.("offline", this.#onOffline);
+    globalThis.removeEventListener?.("online", this.#onOnline);
     this.reason = reason;
     if (this.#session && ["KICKED", "ROOM_CLOSED", "SESSION_INVALID"].includes(reason.code)) {
       forgetSession(this.#session.roomId);
@@ -396,6 +409,7 @@ export class Client extends EventTarget {
   #seat(joined) {
     this.#nextId = Math.max(this.#nextId, joined.lastId + 1);
     this.room = new Room(joined);
+    this.room.locked = this.#session.locked ?? false;
     this.#tell("snapshot", this.room);
     this.#tell("change", this.room);
   }
@@ -411,6 +425,7 @@ export class Client extends EventTarget {
     room.seq = seq;
     const applied = room.apply(type, data);
     if (!applied) this.#resync();
+    if (type === "room_updated") saveSession(Object.assign(this.#session, { locked: room.locked }));
     this.#tell(type, data);
     if (applied && (type === "room_state" || type === "room_patch")) this.#tell("state", room.state);
     this.#tell("change", room);

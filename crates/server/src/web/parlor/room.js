@@ -34,6 +34,7 @@ export class Room {
     /** The game's view. @type {any} */ this.state = joined.state;
     /** @type {Array<{playerId: number, name: string, text: string, at: number}>} */
     this.chat = joined.chat ?? [];
+    /** Whether newcomers are refused. Those who join know that it was not so. */ this.locked = false;
     /** The result, once `game_finished` was seen. @type {any} */ this.result = null;
   }
 
@@ -87,6 +88,9 @@ export class Room {
         break;
       case "game_finished":
         this.result = data.result;
+        break;
+      case "room_updated":
+        this.locked = data.locked;
         break;
       case "chat_message":
         this.chat = [...this.chat, data].slice(-CHAT_LINES_MAX);

@@ -13,6 +13,7 @@
  * @property {string} gameType
  * @property {number} playerId
  * @property {number} attempt  The number of the latest attempt to connect.
+ * @property {boolean} [locked]  Whether the room was last seen locked, which coming back does not tell.
  */
 
 const SESSION_PREFIX = "parlor.session.";

@@ -96,6 +96,9 @@ export function playersPanel(game, table) {
   const watchersTitle = h("h3", {}, "Watching");
   const role = h("button", { type: "button", class: "quiet" });
   role.onclick = () => table.request("set_role", { spectator: !table.watching });
+  const locked = h("p", { class: "lead" }, "This table is locked. Nobody else can come in.");
+  const lock = h("button", { type: "button", class: "quiet" });
+  lock.onclick = () => table.request("update_room", { locked: lock.dataset.locked !== "true" });
   const element = h(
     "section",
     { class: "card", "aria-label": "Players" },
@@ -103,25 +106,53 @@ export function playersPanel(game, table) {
     seats,
     watchersTitle,
     watchers,
+    locked,
     role,
+    lock,
   );
 
   function make({ playerId }) {
-    const remove = h("button", { type: "button", class: "quiet small" }, "Remove");
-    remove.onclick = () => table.request(remove.dataset.request, { playerId });
+    const button = (words, request, data) => {
+      const onclick = () => table.request(request, { playerId, ...data });
+      return h("button", { type: "button", class: "quiet small", onclick }, words);
+    };
+    // Out of the way, since what is behind it cannot be taken back.
+    const manage = h("button", { type: "button", class: "quiet small" }, "⋯");
+    const menu = h(
+      "div",
+      { class: "row manage" },
+      button("Make host", "set_host"),
+      button("Remove", "kick_player"),
+      button("Ban", "kick_player", { ban: true }),
+    );
+    manage.onclick = () => unfold(manage, menu, menu.hidden);
+    unfold(manage, menu, false);
     return h(
       "li",
       {},
-      h("span", { class: "avatar", "aria-hidden": "true" }),
-      h("span", { class: "player-name" }),
-      h("span", { class: "tags" }),
-      remove,
-      h("strong", { class: "badge" }),
+      h(
+        "div",
+        { class: "player" },
+        h("span", { class: "avatar", "aria-hidden": "true" }),
+        h("span", { class: "player-name" }),
+        h("span", { class: "tags" }),
+        button("Remove", "remove_bot"),
+        manage,
+        h("strong", { class: "badge" }),
+      ),
+      menu,
     );
   }
 
+  function unfold(manage, menu, open) {
+    manage.setAttribute("aria-expanded", String(open));
+    show(menu, open);
+  }
+
   function update(row, player, room) {
-    const [avatar, name, tags, remove, badge] = row.children;
+    const [line, menu] = row.children;
+    const [avatar, name, tags, removeBot, manage, badge] = line.children;
+    const [makeHost, remove, ban] = menu.children;
     const { playerId, kind } = player;
     const bot = kind === "bot";
     setText(avatar, bot ? "⚙" : [...player.name][0].toUpperCase());
@@ -131,12 +162,17 @@ export function playersPanel(game, table) {
     setText(badge, (room.phase !== "lobby" && game.badge?.(room.state, playerId)) || "");
     row.classList.toggle("away", !player.connected);
 
-    remove.dataset.request = bot ? "remove_bot" : "kick_player";
+    const hosting = room.host === room.playerId && playerId !== room.playerId;
+    removeBot.setAttribute("aria-label", `Remove ${player.name}`);
+    show(removeBot, hosting && bot && room.phase === "lobby");
+    manage.setAttribute("aria-label", `Manage ${player.name}`);
+    show(manage, hosting && !bot);
+    if (!hosting) unfold(manage, menu, false);
+    makeHost.setAttribute("aria-label", `Make ${player.name} the host`);
+    show(makeHost, kind === "human" && player.connected);
     remove.setAttribute("aria-label", `Remove ${player.name}`);
-    show(
-      remove,
-      room.host === room.playerId && playerId !== room.playerId && (!bot || room.phase === "lobby"),
-    );
+    ban.setAttribute("aria-label", `Ban ${player.name}`);
+    ban.title = "Remove, and let nobody of this name in again";
   }
 
   function render(room) {
@@ -155,6 +191,10 @@ export function playersPanel(game, table) {
     setText(role, table.watching ? "Take a seat" : "Watch instead");
     const open = room.phase === "lobby" || (game.lateJoin && room.phase === "playing");
     show(role, open && (free || !table.watching));
+    show(locked, room.locked);
+    lock.dataset.locked = room.locked;
+    setText(lock, room.locked ? "Unlock the table" : "Lock the table");
+    show(lock, room.host === room.playerId);
   }
 
   function describe(player, room) {
@@ -228,7 +268,11 @@ export function chatPanel(table) {
     client.on("player_replaced", ({ name, kind }) =>
       note(kind === "bot" ? `A bot plays for ${name}` : `${name} is back`),
     );
-    client.on("player_disconnected", ({ playerId }) => note(`${table.name(playerId)} lost the connection`));
+    // Whoever comes back hears of the own absence too, and knows of it.
+    client.on(
+      "player_disconnected",
+      ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} lost the connection`),
+    );
     client.on(
       "player_reconnected",
       ({ playerId }) => playerId !== table.me && note(`${table.name(playerId)} is back`),

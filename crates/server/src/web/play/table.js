@@ -154,6 +154,7 @@ export class Table {
 
   /** Sends any request. A refusal is shown to the player. @returns {Promise<boolean>} whether it was accepted. */
   async request(type, data) {
+    if (this.#client.status === "resuming") toast(KEPT);
     try {
       await this.#client.request(type, data);
       return true;
@@ -356,6 +357,8 @@ export class Table {
     if (await this.request("leave_room")) location.assign("/");
   }
 }
+
+const KEPT = "This is sent as soon as the connection is back.";
 
 /** By reason: title, text, and what the button does, if anything is left to do. */
 const CLOSED = {

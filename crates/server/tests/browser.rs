@@ -1,10 +1,17 @@
-//! Meeting, playing to the end, watching, and how it looks on a phone.
+//! The players' pages in a real browser, against the real binary.
+//!
+//! Each test does what people do and looks at what they would see. At its end every window is closed by
+//! `finish`, which holds its console to being quiet: no error, and nothing that the content
+//! security policy had to forbid.
+
+use std::path::{Path, PathBuf};
 
 use parlor_testutil::browser::{Browser, DOWN, Driver, ENTER, LEFT, RIGHT, Screen, UP};
-
-use crate::tables::{
-    LINK, ROLL_OUTCOME, SCORING_DICE, fits, in_order_of_turns, meet, open_table, parlor,
+use parlor_testutil::pages::{
+    LINK, Rolled, fits, in_order_of_turns, keep_and_bank, open_table, roll, say, see_times,
+    sit_down,
 };
+use parlor_testutil::process::Server;
 
 #[tokio::test]
 async fn a_human_plays_tic_tac_toe_against_a_bot_to_the_end() {
@@ -43,8 +50,7 @@ async fn two_players_meet_by_a_link_and_a_reload_in_mid_game_loses_nothing() {
     meet(&ada, &ben, &parlor.url("")).await;
 
     // Markup is only text.
-    ada.fill("Your message", "good <b>luck</b>").await;
-    ada.press("Send").await;
+    say(&ada, "good <b>luck</b>").await;
     ben.see("good <b>luck</b>").await;
 
     let (first, second) = in_order_of_turns(&ada, &ben).await;
@@ -118,10 +124,47 @@ async fn a_spectator_watches_and_the_host_removes_it() {
     eve.see_any(&["You can watch it", "You can still watch"]).await;
     eve.press("Just watch").await;
     eve.see("Watching").await;
+    ada.press("Manage Eve").await;
     ada.press("Remove Eve").await;
     eve.see("You were removed").await;
     ada.finish().await;
     eve.finish().await;
+}
+
+#[tokio::test]
+async fn host_locks_the_table_bans_a_player_and_hands_the_table_over() {
+    let parlor = parlor();
+    let driver = Driver::start();
+    let ada = Browser::open(&driver, Screen::Phone).await;
+    let ben = Browser::open(&driver, Screen::Desk).await;
+    let link = open_table(&ada, &parlor.url("/play/farkle")).await;
+
+    ada.press("Lock the table").await;
+    ada.see("This table is locked").await;
+    ada.reload().await;
+    ada.see("This table is locked").await;
+    sit_down(&ben, &link).await;
+    ben.see("The host has locked this table").await;
+    ada.press("Unlock the table").await;
+    see_times(&ada, 1, "button", "Lock the table").await;
+    ben.press("Take a seat").await;
+
+    ada.press("Manage Ben").await;
+    fits(&ada, &pictures(), "farkle-manage").await;
+    ada.press("Ban Ben").await;
+    ben.see("You were removed").await;
+    sit_down(&ben, &link).await;
+    ben.see("You are not welcome at this table").await;
+    ben.fill("Your name", "Cleo").await;
+    ben.press("Take a seat").await;
+
+    ada.press("Manage Cleo").await;
+    ada.press("Make Cleo the host").await;
+    ben.see("Start when everybody is here").await;
+    ben.see("Lock the table").await;
+    see_times(&ada, 0, "button:not([hidden])", "Lock the table").await;
+    ada.finish().await;
+    ben.finish().await;
 }
 
 #[tokio::test]
@@ -177,17 +220,10 @@ async fn farkle_is_rolled_kept_and_banked_with_buttons() {
 
     for _ in 0..TURNS_MAX {
         ada.see("Your turn").await;
-        ada.press_starting("Roll").await;
-        if ada.until(ROLL_OUTCOME, vec![], "the outcome of a roll").await == "farkled" {
+        if roll(&ada).await == Rolled::Farkled {
             continue;
         }
-        let scoring = ada.until(SCORING_DICE, vec![], "dice that score").await;
-        for die in scoring.as_array().expect("a list of labels") {
-            ada.press(die.as_str().expect("a label")).await;
-        }
-        ada.press_starting("Keep +").await;
-        ada.press_starting("Bank ").await;
-        ada.see("You banked").await;
+        keep_and_bank(&ada).await;
         ada.finish().await;
         return;
     }
@@ -239,25 +275,35 @@ async fn every_page_fits_a_phone_without_scrolling_sideways() {
     let ada = Browser::open(&driver, Screen::Phone).await;
     ada.goto(&parlor.url("/")).await;
     ada.see("Farkle").await;
-    fits(&ada, "front").await;
+    fits(&ada, &pictures(), "front").await;
 
     for (game, full) in [("tictactoe", true), ("farkle", false)] {
         ada.goto(&parlor.url(&format!("/play/{game}"))).await;
         ada.see("A new table").await;
-        fits(&ada, &format!("{game}-door")).await;
+        fits(&ada, &pictures(), &format!("{game}-door")).await;
         // As wide as a name can be.
         ada.fill("Your name", &"W".repeat(32)).await;
         ada.press("Open the table").await;
         ada.see("Waiting for").await;
-        fits(&ada, &format!("{game}-lobby")).await;
+        fits(&ada, &pictures(), &format!("{game}-lobby")).await;
         ada.press("Add a bot").await;
         if !full {
             ada.press("Start the game").await;
         }
         ada.see_any(&["Your turn", "’s turn"]).await;
-        fits(&ada, &format!("{game}-play")).await;
+        fits(&ada, &pictures(), &format!("{game}-play")).await;
     }
     ada.finish().await;
+}
+
+fn parlor() -> Server {
+    Server::start(env!("CARGO_BIN_EXE_parlor"))
+}
+
+/// Ada opens a table of tic-tac-toe, and Ben sits down by its link.
+async fn meet(ada: &Browser, ben: &Browser, base: &str) {
+    let link = open_table(ada, &format!("{base}/play/tictactoe")).await;
+    sit_down(ben, &link).await;
 }
 
 /// The label of some square that is free.
@@ -284,6 +330,10 @@ async fn go(browser: &Browser, (from, back, forth): (u32, char, char), to: u32) 
     for _ in 0..from.abs_diff(to) {
         browser.key(if to < from { back } else { forth }).await;
     }
+}
+
+fn pictures() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("phone")
 }
 
 const SQUARES: usize = 9;
