@@ -128,8 +128,7 @@ mod tests {
     #[test]
     fn key_is_known_for_its_time_and_a_minute_at_least() {
         let start = Time::from_millis(0);
-        for (time, known) in
-            [(Duration::ZERO, MINUTE), (MINUTE, MINUTE), (5 * MINUTE, 5 * MINUTE)]
+        for (time, known) in [(Duration::ZERO, MINUTE), (MINUTE, MINUTE), (5 * MINUTE, 5 * MINUTE)]
         {
             let keys = JoiningKeys::default();
             keys.insert(key(1), seat(1), start, time);
