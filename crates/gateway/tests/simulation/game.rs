@@ -217,6 +217,8 @@ impl Game for Numbers {
         rules.start = options.start;
         rules.late_join = options.late_join;
         rules.spectators_max = SPECTATORS_MAX;
+        // The model lets everyone hear everyone.
+        rules.spectators_heard = true;
         rules.after_grace = match options.after {
             After::Remove => AfterGrace::Remove,
             After::Forfeit => AfterGrace::Forfeit,

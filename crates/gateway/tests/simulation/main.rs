@@ -29,7 +29,7 @@ use std::time::Instant;
 use world::{Complaints, Counts, Journal, World};
 
 /// Schedules in every run of the tests.
-const SCHEDULES: u64 = 120;
+const SCHEDULES: u64 = 200;
 
 /// Lines of a failing schedule's journal that are printed.
 const LINES_MAX: usize = 60;
