@@ -9,15 +9,17 @@
 //! byte of the new connection to the last event that was missed, over loopback. Then rooms without sockets are
 //! talked full, and the memory of this process is read before and after.
 
+#![expect(clippy::print_stdout, reason = "a program for people to read")]
+
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use parlor_bench::talk;
 use parlor_client::protocol::{Codec, PlayerName, Resumed};
-use parlor_client::{Client, Events, Options, Session, new_room, seat_in};
+use parlor_client::{Client, Options, Session, new_room, seat_in};
 use parlor_gateway::HistoryLimits;
-use parlor_server::{Running, Server, ServerConfig, runtime};
+use parlor_server::{Server, ServerConfig, runtime};
 use parlor_testutil::games::{Ledger, Page};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -57,7 +59,7 @@ async fn run(players: usize) -> Result<(), Failure> {
         }
     }
     drop(rooms);
-    stop(server).await;
+    server.stop().await;
 
     let HistoryLimits { events_max, bytes_max, .. } = HistoryLimits::default();
     println!("bounds of a history: {events_max} events, {bytes_max} bytes");
@@ -66,10 +68,6 @@ async fn run(players: usize) -> Result<(), Failure> {
         println!("a full history of lines of 100 bytes in {codecs:?}: {bytes} bytes a room");
     }
     Ok(())
-}
-
-async fn stop(server: Running) {
-    server.stop().await;
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {
@@ -81,14 +79,13 @@ fn report(what: &str, mut times: Vec<Duration>) {
 /// A room: one who stays and those who come and go.
 struct Table {
     host: Client,
-    _told: Events,
     others: Vec<Session>,
     number: u64,
 }
 
 impl Table {
     async fn open(url: &str) -> Result<Self, Failure> {
-        let (host, told) = Client::connect(url, Options::default()).await?;
+        let (host, mut told) = Client::connect(url, Options::default()).await?;
         let mut room = new_room("ledger", PlayerName::parse("Host")?);
         room.options = json!({"seats": SEATS}).as_object().cloned().unwrap_or_default();
         let joined = host.create_room::<Page>(&room).await?;
@@ -100,7 +97,9 @@ impl Table {
             client.join_room::<Page>(&seat_in(joined.room_id, name)).await?;
             others.push(client.session().ok_or("a seat has a session")?);
         }
-        Ok(Self { host, _told: told, others, number: 0 })
+        // What it is told has to be taken. Ends with its connection.
+        tokio::spawn(async move { while told.next().await.is_ok() {} });
+        Ok(Self { host, others, number: 0 })
     }
 
     /// Lets the others be away while so much happens, and times how they come back.
