@@ -55,6 +55,12 @@ async fn tell(script: &mut Script, data: Value) {
     script.say(&json!({"type": "get_state_result", "success": true, "data": data})).await;
 }
 
+/// The next happening. Paused time passes at once when none comes.
+async fn next<V>(happenings: &mut Happenings<V>) -> Result<Happening<V>, Ended> {
+    let next = timeout(Duration::from_secs(60), happenings.next()).await;
+    next.expect("something happens in time")
+}
+
 /// The next happening is the state of this version.
 #[track_caller]
 fn check_state(happening: Result<Happening<Value>, Ended>, seq: u64, version: u64, total: u64) {
@@ -106,14 +112,14 @@ async fn states_are_whole_and_at_their_places_however_they_are_sent() {
         ] {
             script.say(&message).await;
         }
-        check_state(happenings.next().await, 11, 2, 20);
+        check_state(next(&mut happenings).await, 11, 2, 20);
         assert_eq!(player.session().unwrap().last_seq, 11);
-        check_event(happenings.next().await, 12);
-        check_state(happenings.next().await, 13, 3, 30);
-        check_state(happenings.next().await, 14, 5, 50);
+        check_event(next(&mut happenings).await, 12);
+        check_state(next(&mut happenings).await, 13, 3, 30);
+        check_state(next(&mut happenings).await, 14, 5, 50);
         assert_eq!(player.session().unwrap().last_seq, 14);
-        check_event(happenings.next().await, 15);
-        check_state(happenings.next().await, 16, 6, 60);
+        check_event(next(&mut happenings).await, 15);
+        check_state(next(&mut happenings).await, 16, 6, 60);
         check_asks_nothing(&mut script, &player).await;
     }
 }
@@ -124,7 +130,7 @@ async fn patch_takes_the_phase_of_the_state_it_builds_on() {
     let mut phases = Vec::new();
     for message in [patch(11, 1, 2, 20), whole(12, 3, 30), patch(13, 3, 4, 40)] {
         script.say(&message).await;
-        let Ok(Happening::State(now)) = happenings.next().await else { panic!() };
+        let Ok(Happening::State(now)) = next(&mut happenings).await else { panic!() };
         phases.push(now.phase);
     }
     assert_eq!(phases, [Phase::Lobby, Phase::Playing, Phase::Playing]);
@@ -140,17 +146,17 @@ async fn patch_that_builds_on_another_state_makes_the_player_ask_once() {
         let _ = question(&mut script).await;
         script.say(&chat(13)).await;
         script.say(&patch(14, 3, 4, 40)).await;
-        check_event(happenings.next().await, 13);
+        check_event(next(&mut happenings).await, 13);
         check_quiet(&mut happenings).await;
         check_asks_nothing(&mut script, &player).await;
 
         tell(&mut script, answer(14, 4, 40)).await;
         script.say(&chat(15)).await;
         script.say(&patch(16, 4, 5, 50)).await;
-        check_state(happenings.next().await, 14, 4, 40);
+        check_state(next(&mut happenings).await, 14, 4, 40);
         assert_eq!(player.session().unwrap().last_seq, 13, "an answer is no event");
-        check_event(happenings.next().await, 15);
-        check_state(happenings.next().await, 16, 5, 50);
+        check_event(next(&mut happenings).await, 15);
+        check_state(next(&mut happenings).await, 16, 5, 50);
         check_asks_nothing(&mut script, &player).await;
     }
 }
@@ -171,9 +177,9 @@ async fn patch_that_cannot_be_applied_makes_the_player_ask() {
         check_quiet(&mut happenings).await;
         // The state as the player should have it; it must not take its own for that.
         tell(&mut script, answer(11, 1, 10)).await;
-        check_state(happenings.next().await, 11, 1, 10);
+        check_state(next(&mut happenings).await, 11, 1, 10);
         script.say(&patch(12, 1, 2, 20)).await;
-        check_state(happenings.next().await, 12, 2, 20);
+        check_state(next(&mut happenings).await, 12, 2, 20);
         check_asks_nothing(&mut script, &player).await;
     }
 }
@@ -182,13 +188,13 @@ async fn patch_that_cannot_be_applied_makes_the_player_ask() {
 async fn states_and_patches_that_are_older_than_what_is_known_are_passed_over() {
     let (_lines, mut script, player, mut happenings) = at_version_1(Codec::Json).await;
     script.say(&whole(11, 7, 70)).await;
-    check_state(happenings.next().await, 11, 7, 70);
+    check_state(next(&mut happenings).await, 11, 7, 70);
     for old in [whole(12, 6, 60), patch(13, 6, 7, 70), patch(14, 5, 6, 60), patch(15, 1, 2, 20)] {
         script.say(&old).await;
     }
     check_quiet(&mut happenings).await;
     script.say(&patch(16, 7, 8, 80)).await;
-    check_state(happenings.next().await, 16, 8, 80);
+    check_state(next(&mut happenings).await, 16, 8, 80);
     check_asks_nothing(&mut script, &player).await;
 }
 
@@ -198,19 +204,19 @@ async fn whole_state_makes_an_answer_that_is_no_newer_of_no_use() {
     script.say(&patch(12, 2, 3, 30)).await;
     let _ = question(&mut script).await;
     script.say(&whole(13, 4, 40)).await;
-    check_state(happenings.next().await, 13, 4, 40);
+    check_state(next(&mut happenings).await, 13, 4, 40);
     // Lost again while the question is under way, which will do for both.
     script.say(&patch(14, 5, 6, 60)).await;
     check_quiet(&mut happenings).await;
     check_asks_nothing(&mut script, &player).await;
     tell(&mut script, answer(14, 6, 60)).await;
-    check_state(happenings.next().await, 14, 6, 60);
+    check_state(next(&mut happenings).await, 14, 6, 60);
 
     script.say(&patch(15, 9, 10, 100)).await;
     let _ = question(&mut script).await;
     script.say(&whole(16, 11, 110)).await;
     tell(&mut script, answer(16, 11, 110)).await;
-    check_state(happenings.next().await, 16, 11, 110);
+    check_state(next(&mut happenings).await, 16, 11, 110);
     check_quiet(&mut happenings).await;
     check_asks_nothing(&mut script, &player).await;
 }
@@ -228,9 +234,9 @@ async fn answer_that_the_program_asked_for_is_a_base_for_patches() {
         };
         let (now, ()) = tokio::join!(player.state::<Value>(), serve);
         assert_eq!(now.unwrap().version, 3);
-        check_event(happenings.next().await, 11);
-        check_state(happenings.next().await, 12, 3, 30);
-        check_state(happenings.next().await, 13, 4, 40);
+        check_event(next(&mut happenings).await, 11);
+        check_state(next(&mut happenings).await, 12, 3, 30);
+        check_state(next(&mut happenings).await, 13, 4, 40);
     }
 }
 
@@ -246,7 +252,7 @@ async fn question_needs_no_place_among_the_requests_of_the_program() {
         script.say(&patch(12, 2, 3, 30)).await;
         let _ = question(&mut script).await;
         tell(&mut script, answer(12, 3, 30)).await;
-        check_state(happenings.next().await, 12, 3, 30);
+        check_state(next(&mut happenings).await, 12, 3, 30);
         for request in &held {
             script.answer(request, json!({"seq": 13})).await;
         }
@@ -261,7 +267,7 @@ async fn state_stays_known_when_what_was_missed_is_replayed_and_is_replaced_by_a
     for codec in Codec::ALL {
         let (mut lines, mut script, player, mut happenings) = at_version_1(codec).await;
         script.say(&patch(11, 1, 2, 20)).await;
-        check_state(happenings.next().await, 11, 2, 20);
+        check_state(next(&mut happenings).await, 11, 2, 20);
         drop(script);
 
         let mut script = lines.accept().await;
@@ -269,7 +275,7 @@ async fn state_stays_known_when_what_was_missed_is_replayed_and_is_replaced_by_a
         assert_eq!(request["data"]["lastSeq"], 11);
         script.answer(&request, replayed(11)).await;
         script.say(&patch(12, 2, 3, 30)).await;
-        check_state(happenings.next().await, 12, 3, 30);
+        check_state(next(&mut happenings).await, 12, 3, 30);
         check_asks_nothing(&mut script, &player).await;
         drop(script);
 
@@ -279,9 +285,9 @@ async fn state_stays_known_when_what_was_missed_is_replayed_and_is_replaced_by_a
         room["version"] = json!(7);
         script.answer(&request, room).await;
         script.say(&patch(41, 7, 8, 80)).await;
-        let Ok(Happening::Snapshot(room)) = happenings.next().await else { panic!() };
+        let Ok(Happening::Snapshot(room)) = next(&mut happenings).await else { panic!() };
         assert_eq!((room.version, room.state), (7, json!({"total": 0})));
-        check_state(happenings.next().await, 41, 8, 80);
+        check_state(next(&mut happenings).await, 41, 8, 80);
         check_asks_nothing(&mut script, &player).await;
     }
 }
@@ -300,7 +306,7 @@ async fn question_that_a_lost_connection_left_unanswered_is_asked_again_unless_a
     script.answer(&request, replayed(12)).await;
     let _ = question(&mut script).await;
     tell(&mut script, answer(12, 3, 30)).await;
-    check_state(happenings.next().await, 12, 3, 30);
+    check_state(next(&mut happenings).await, 12, 3, 30);
 
     script.say(&patch(13, 8, 9, 90)).await;
     let _ = question(&mut script).await;
@@ -308,7 +314,7 @@ async fn question_that_a_lost_connection_left_unanswered_is_asked_again_unless_a
     let mut script = lines.accept().await;
     let request = script.hear().await;
     script.answer(&request, snapshot(40, 0)).await;
-    assert!(matches!(happenings.next().await, Ok(Happening::Snapshot(_))));
+    assert!(matches!(next(&mut happenings).await, Ok(Happening::Snapshot(_))));
     check_asks_nothing(&mut script, &player).await;
 }
 
@@ -330,7 +336,7 @@ async fn refused_question_is_asked_again_when_the_server_has_had_its_rest() {
     }
     let _ = question(&mut script).await;
     tell(&mut script, answer(12, 3, 30)).await;
-    check_state(happenings.next().await, 12, 3, 30);
+    check_state(next(&mut happenings).await, 12, 3, 30);
 }
 
 /// One that is of no use is like a refusal, or the player would ask all the time.
@@ -338,7 +344,7 @@ async fn refused_question_is_asked_again_when_the_server_has_had_its_rest() {
 async fn answer_that_is_older_than_what_is_known_is_not_asked_for_again_at_once() {
     let (_lines, mut script, _player, mut happenings) = at_version_1(Codec::Json).await;
     script.say(&whole(11, 5, 50)).await;
-    check_state(happenings.next().await, 11, 5, 50);
+    check_state(next(&mut happenings).await, 11, 5, 50);
     script.say(&patch(12, 6, 7, 70)).await;
     let _ = question(&mut script).await;
     let told = Instant::now();
@@ -346,7 +352,7 @@ async fn answer_that_is_older_than_what_is_known_is_not_asked_for_again_at_once(
     let _ = question(&mut script).await;
     assert!(told.elapsed() >= Duration::from_secs(1), "{:?}", told.elapsed());
     tell(&mut script, answer(12, 7, 70)).await;
-    check_state(happenings.next().await, 12, 7, 70);
+    check_state(next(&mut happenings).await, 12, 7, 70);
 }
 
 #[tokio::test(start_paused = true)]
@@ -366,7 +372,7 @@ async fn question_that_is_not_answered_in_time_ends_the_connection_as_any_reques
     script.answer(&request, replayed(12)).await;
     let _ = question(&mut script).await;
     tell(&mut script, answer(12, 3, 30)).await;
-    check_state(happenings.next().await, 12, 3, 30);
+    check_state(next(&mut happenings).await, 12, 3, 30);
 }
 
 /// It is told what it missed since, but it no longer has what that builds on.
@@ -380,9 +386,9 @@ async fn player_of_a_stored_session_asks_for_the_state_if_it_is_given_no_room() 
     let _ = question(&mut script).await;
     tell(&mut script, answer(11, 3, 30)).await;
     script.say(&patch(12, 3, 4, 40)).await;
-    check_event(happenings.next().await, 11);
-    check_state(happenings.next().await, 11, 3, 30);
-    check_state(happenings.next().await, 12, 4, 40);
+    check_event(next(&mut happenings).await, 11);
+    check_state(next(&mut happenings).await, 11, 3, 30);
+    check_state(next(&mut happenings).await, 12, 4, 40);
     check_asks_nothing(&mut script, &player).await;
 }
 
@@ -421,8 +427,8 @@ async fn state_that_is_not_of_the_program_s_type_ends_the_player() {
         let request = script.hear().await;
         script.answer(&request, joined()).await;
         script.say(&json!({"type": kind, "seq": 11, "data": not_a_number(kind)})).await;
-        assert!(matches!(happenings.next().await, Ok(Happening::Snapshot(_))));
-        let ended = happenings.next().await.unwrap_err();
+        assert!(matches!(next(&mut happenings).await, Ok(Happening::Snapshot(_))));
+        let ended = next(&mut happenings).await.unwrap_err();
         assert!(matches!(ended, Ended::Unexpected(_)), "{kind}: {ended}");
         assert!(ended.to_string().contains("state.total"), "{kind}: {ended}");
         assert!(matches!(end_of(&player).await, Ended::Unexpected(_)));
@@ -446,8 +452,8 @@ async fn question_is_not_overdue_while_its_answer_waits_for_the_program() {
         script.ping().await;
     }
     assert!(matches!(*player.status().borrow(), Status::Open));
-    check_event(happenings.next().await, 13);
-    check_state(happenings.next().await, 13, 3, 30);
+    check_event(next(&mut happenings).await, 13);
+    check_state(next(&mut happenings).await, 13, 3, 30);
 }
 
 #[tokio::test]
