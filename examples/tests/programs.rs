@@ -125,7 +125,7 @@ async fn two_remote_bots_play_to_the_end_though_one_has_lost_its_connection() {
     // Only then is there someone to be found.
     robin.line("sat down in ").await;
     wire.cut();
-    robin.line("lost: ").await;
+    robin.line("lost the connection").await;
     wire.mend();
     let mut wren = Program::start(env!("CARGO_BIN_EXE_remote_bot"), &[&url, "Wren"]);
     wren.line("sat down in ").await;

@@ -7,8 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parlor_protocol::{Codec, EventType, FieldErrors, ServerMessage, read_server_message};
+use parlor_protocol::{
+    Codec, ErrorDetail, EventType, FieldErrors, ServerMessage, StateSnapshot, read_server_message,
+};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::closed::Closed;
@@ -36,11 +39,27 @@ pub struct Events {
     shared: Arc<Shared>,
 }
 
-/// An event that waits, with the number of the seat that it came for.
+/// Something that waits, with the number of the seat that it came for.
 #[derive(Debug)]
 pub(crate) struct Queued {
-    pub(crate) event: Event,
+    pub(crate) what: Incoming,
     pub(crate) attachment: u64,
+}
+
+/// What comes from the server in an order that matters.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Event(Event),
+    /// Only on a connection that [follows states](Shared::follow_states).
+    State(StateAnswer),
+}
+
+/// The answer to `get_state`, at its place among the events.
+#[derive(Debug)]
+pub(crate) struct StateAnswer {
+    /// Whether the connection itself [asked](Shared::ask_for_state) and not its program.
+    pub(crate) is_own: bool,
+    pub(crate) outcome: Result<StateSnapshot<Value>, ErrorDetail>,
 }
 
 impl Event {
@@ -49,7 +68,7 @@ impl Event {
     }
 
     /// Its data, as the type that [`EventType`] leads to: `RoomState<View>` for
-    /// [`EventType::RoomState`]. For [`EventType::GameEvent`] the game's own type of events will do, if it is
+    /// [`EventType::RoomState`]; a [`StateFollower`](crate::StateFollower) makes states of patches, too. For [`EventType::GameEvent`] the game's own type of events will do, if it is
     /// tagged by `name` with `data` beside it.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, FieldErrors> {
         match read_server_message(self.codec, &self.frame) {
@@ -69,10 +88,20 @@ impl Events {
     /// Cancel-safe: an event is taken or not, and only a taken one counts as seen when the session
     /// is resumed.
     pub async fn next(&mut self) -> Result<Event, Closed> {
+        loop {
+            match self.take().await? {
+                Incoming::Event(event) => return Ok(event),
+                Incoming::State(_) => {}
+            }
+        }
+    }
+
+    /// The same with the answers that stand among the events.
+    pub(crate) async fn take(&mut self) -> Result<Incoming, Closed> {
         match self.queue.recv().await {
             Some(queued) => {
                 self.shared.note_seen(&queued);
-                Ok(queued.event)
+                Ok(queued.what)
             }
             None => Err(self.shared.closed().unwrap_or(Closed::ByClient)),
         }

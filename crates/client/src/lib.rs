@@ -7,7 +7,7 @@
 //! [`Session`] is what then brings a player back to its seat.
 //!
 //! ```no_run
-//! use parlor_client::protocol::{EventType, PlayerName, RoomState};
+//! use parlor_client::protocol::{EventType, PlayerName};
 //! use parlor_client::{Happening, Player, PlayerOptions, any_seat};
 //! use serde_json::{Value, json};
 //!
@@ -23,11 +23,9 @@
 //!             me = Some(room.player_id.0);
 //!             room.state
 //!         }
-//!         Happening::Event(event) => match event.kind {
-//!             EventType::RoomState => event.data::<RoomState<Value>>()?.state,
-//!             EventType::GameFinished => return Ok(()),
-//!             _ => continue,
-//!         },
+//!         Happening::State(now) => now.state,
+//!         Happening::Event(event) if event.kind == EventType::GameFinished => return Ok(()),
+//!         Happening::Event(_) => continue,
 //!     };
 //!     if view["turn"].as_u64() == me.map(u64::from) {
 //!         player.act(&json!({"row": 1, "col": 1})).await?;
@@ -35,6 +33,9 @@
 //! }
 //! # }
 //! ```
+//!
+//! A server may send states whole or say what has changed in them. Here they are always whole: a
+//! player's by themselves, those of a [`Client`] by a [`StateFollower`].
 //!
 //! The socket is `tokio-tungstenite`'s. The server has another WebSocket implementation, so that
 //! each is held to the standard by the other, and this one may be read from a `select!`.
@@ -50,6 +51,7 @@ mod request;
 mod requests;
 mod session;
 mod shared;
+mod states;
 
 /// The messages themselves.
 pub use parlor_protocol as protocol;
@@ -62,3 +64,4 @@ pub use joining::{any_seat, new_room, seat_in};
 pub use player::{Ended, Happening, Happenings, Player, PlayerOptions, Status, WayIn};
 pub use request::RequestError;
 pub use session::Session;
+pub use states::{Followed, StateFollower};

@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parlor_protocol::limits::UNANSWERED_REQUESTS_MAX;
 use parlor_protocol::{
-    Codec, EventType, FrameKind, NoData, RawData, RequestFrame, RequestId, RequestType,
-    ServerMessage, WelcomeLimits, read_server_message,
+    BadServerMessage, Codec, ErrorDetail, EventType, FrameKind, NoData, RawData, RequestFrame,
+    RequestId, RequestType, ServerMessage, StateSnapshot, WelcomeLimits, read_server_message,
 };
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::closed::Closed;
-use crate::event::{Event, Queued};
+use crate::event::{Event, Incoming, Queued, StateAnswer};
 use crate::request::{Known, RequestError};
 use crate::session::{Seated, Session};
 
@@ -41,6 +44,10 @@ struct State {
     /// Raised whenever a seat is taken or given up, so that an event of an older one that was not
     /// taken yet does not count for the new one.
     attachment: u64,
+    /// Whether answers to `get_state` take their place among the events.
+    follows_states: bool,
+    /// When the connection itself asked for the state, until it is answered.
+    asked_for_state: Option<Instant>,
     closing: bool,
     closed: Option<Closed>,
 }
@@ -69,9 +76,9 @@ impl Shared {
         codec: Codec,
         limits: &WelcomeLimits,
     ) -> (Arc<Self>, mpsc::Receiver<Message>) {
-        // Each queued request holds a permit, so there is room for all, for one ping of the
-        // connection's own, and for one goodbye.
-        let (outgoing, queue) = mpsc::channel(UNANSWERED_REQUESTS_MAX + 2);
+        // Each queued request holds a permit, so there is room for all, for one ping and one
+        // question of the connection's own, and for one goodbye.
+        let (outgoing, queue) = mpsc::channel(UNANSWERED_REQUESTS_MAX + 3);
         let shared = Self {
             codec,
             request_bytes_max: limits.max_message_bytes,
@@ -83,6 +90,8 @@ impl Shared {
                 waiting: BTreeMap::new(),
                 session: None,
                 attachment: 0,
+                follows_states: false,
+                asked_for_state: None,
                 closing: false,
                 closed: None,
             }),
@@ -169,6 +178,37 @@ impl Shared {
         let _ = self.outgoing.try_send(self.message(bytes.into()));
     }
 
+    /// From now on answers to `get_state` take their place among the events.
+    pub(crate) fn follow_states(&self) {
+        self.state.lock().follows_states = true;
+    }
+
+    /// Asks for the state, without a number and beside what the program asks: the answer comes among
+    /// the events. Gives whether there was room for that.
+    pub(crate) fn ask_for_state(&self) -> bool {
+        let mut state = self.state.lock();
+        let ask = RequestFrame { kind: RequestType::GetState, id: None, data: &NoData {} };
+        let bytes = self.codec.encode(&ask).expect("it has no data that could not be encoded");
+        let is_asked = self.outgoing.try_send(self.message(bytes.into())).is_ok();
+        if is_asked {
+            state.asked_for_state = Some(Instant::now());
+        }
+        is_asked
+    }
+
+    /// Waits until what the connection itself asked has been unanswered for `time_max`.
+    pub(crate) async fn overdue(&self, time_max: Duration) {
+        loop {
+            let asked = self.state.lock().asked_for_state;
+            match asked {
+                Some(at) if at.elapsed() >= time_max => return,
+                Some(at) => sleep_until(at + time_max).await,
+                // Whatever is asked meanwhile is not overdue before.
+                None => sleep(time_max).await,
+            }
+        }
+    }
+
     fn message(&self, bytes: Bytes) -> Message {
         match self.codec.frame_kind() {
             FrameKind::Text => {
@@ -185,7 +225,10 @@ impl Shared {
         events: &mpsc::Sender<Queued>,
     ) -> Result<(), Closed> {
         match read_server_message(self.codec, &frame).map_err(Closed::BadMessage)? {
-            ServerMessage::Response { id, outcome, .. } => {
+            ServerMessage::Response { kind, id, outcome } => {
+                if kind == RequestType::GetState.as_str() {
+                    self.place_state(id.is_none(), &outcome, events)?;
+                }
                 let waiting = id.and_then(|id| self.state.lock().waiting.remove(&id.get()));
                 if let Some(waiting) = waiting {
                     waiting.answer(outcome.map_err(RequestError::Refused));
@@ -204,13 +247,43 @@ impl Shared {
                 // Events of a kind that is not known here are for newer clients.
                 let Some(kind) = EventType::from_wire(&kind) else { return Ok(()) };
                 let attachment = self.state.lock().attachment;
-                let event = Event::new(kind, seq, self.codec, frame);
-                match events.try_send(Queued { event, attachment }) {
-                    Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
-                    Err(TrySendError::Full(_)) => Err(Closed::EventsUnread),
-                }
+                let what = Incoming::Event(Event::new(kind, seq, self.codec, frame));
+                queue(events, Queued { what, attachment })
             }
         }
+    }
+
+    /// Puts an answer to `get_state` among the events, if somebody looks at it there.
+    fn place_state(
+        &self,
+        is_own: bool,
+        outcome: &Result<RawData<'_>, ErrorDetail>,
+        events: &mpsc::Sender<Queued>,
+    ) -> Result<(), Closed> {
+        let attachment = {
+            let mut state = self.state.lock();
+            if !state.follows_states {
+                return Ok(());
+            }
+            if is_own {
+                state.asked_for_state = None;
+            }
+            state.attachment
+        };
+        let outcome = match outcome {
+            Ok(data) => match data.decode::<StateSnapshot<Value>>() {
+                Ok(now) => Ok(now),
+                Err(_) if is_own => {
+                    return Err(Closed::BadMessage(BadServerMessage::Field("data")));
+                }
+                // Its program is told.
+                Err(_) => return Ok(()),
+            },
+            Err(error) if is_own => Err(error.clone()),
+            Err(_) => return Ok(()),
+        };
+        let what = Incoming::State(StateAnswer { is_own, outcome });
+        queue(events, Queued { what, attachment })
     }
 
     /// Ends everything that waits.
@@ -289,10 +362,18 @@ impl Shared {
     pub(crate) fn note_seen(&self, queued: &Queued) {
         let mut state = self.state.lock();
         let is_current = queued.attachment == state.attachment;
-        if let (true, Some(seq), Some(session)) = (is_current, queued.event.seq, &mut state.session)
-        {
+        // What was asked for is no event, and leaves the session where it is.
+        let Incoming::Event(event) = &queued.what else { return };
+        if let (true, Some(seq), Some(session)) = (is_current, event.seq, &mut state.session) {
             session.last_seq = session.last_seq.max(seq);
         }
+    }
+}
+
+fn queue(events: &mpsc::Sender<Queued>, queued: Queued) -> Result<(), Closed> {
+    match events.try_send(queued) {
+        Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+        Err(TrySendError::Full(_)) => Err(Closed::EventsUnread),
     }
 }
 

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::error::ErrorDetail;
 use crate::ids::{PlayerId, RequestId, RoomCode};
+use crate::patch::PatchOp;
 use crate::room::{CloseReason, GameType, LeaveReason, Phase, RoomInfo};
 
 wire_enum! {
@@ -107,7 +107,8 @@ pub struct RoomState<V> {
     pub state: V,
 }
 
-/// Data of `room_patch`: RFC 6902 on the view of version `base`.
+/// Data of `room_patch`: RFC 6902 on the view of version `base`. [`apply_patch`](crate::apply_patch)
+/// does what it says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoomPatch {
@@ -117,32 +118,6 @@ pub struct RoomPatch {
     pub base: u64,
     /// What to do, in order.
     pub ops: Vec<PatchOp>,
-}
-
-/// One step of a patch; `path` is a JSON Pointer (RFC 6901).
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "op", rename_all = "snake_case")]
-pub enum PatchOp {
-    /// Insert `value` at `path`.
-    Add {
-        /// Where.
-        path: String,
-        /// What.
-        value: Value,
-    },
-    /// Take away what is at `path`.
-    Remove {
-        /// Where.
-        path: String,
-    },
-    /// Put `value` in place of what is at `path`.
-    Replace {
-        /// Where.
-        path: String,
-        /// What.
-        value: Value,
-    },
 }
 
 /// Data of `game_event`.

@@ -31,6 +31,7 @@ mod json;
 pub mod limits;
 mod msgpack;
 mod outgoing;
+mod patch;
 mod player_name;
 mod raw;
 mod request;
@@ -51,13 +52,14 @@ pub use data::{
 pub use envelope::{Envelope, Frame, Unreadable, read_frame};
 pub use error::{ErrorCode, ErrorDetail};
 pub use event::{
-    ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PatchOp, PlayerDisconnected,
-    PlayerLeft, PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
+    ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PlayerDisconnected, PlayerLeft,
+    PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
     ServerDraining, Welcome, WelcomeLimits,
 };
 pub use fields::{FieldError, FieldErrors, decode_value};
 pub use ids::{PlayerId, RequestId, RoomCode};
 pub use outgoing::{Answered, EventFrame, RequestFrame, ResponseFrame};
+pub use patch::{PatchError, PatchOp, apply_patch};
 pub use player_name::{PlayerName, PlayerNameError};
 pub use raw::RawData;
 pub use request::{Request, RequestError, RequestType};

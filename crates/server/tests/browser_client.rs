@@ -18,11 +18,15 @@ async fn patch_is_applied_on_its_base_and_any_other_brings_the_whole_state() {
         socket.say({ type: 'room_patch', seq: 13, data: { base: 6, version: 7, ops: [] } });
         const asked = socket.sent.filter(({ type }) => type === 'get_state');
         await socket.answer('get_state', { seq: 13, version: 7, phase: 'playing', state: { n: 3 } });
-        socket.say({ type: 'room_patch', seq: 14, data: { base: 7, version: 8, ops: [{ op: 'replace', path: '/n', value: 4 }] } });
-        return { patched, kept, asked: asked.length, whole: client.room.state, version: client.room.version };
+        socket.say({ type: 'room_patch', seq: 14, data: { base: 6, version: 7, ops: [{ op: 'replace', path: '/n', value: 2 }] } });
+        const late = client.room.state;
+        socket.say({ type: 'room_patch', seq: 15, data: { base: 7, version: 8, ops: [{ op: 'replace', path: '/n', value: 4 }] } });
+        const again = socket.sent.filter(({ type }) => type === 'get_state').length;
+        return { patched, kept, asked: asked.length, late, again, whole: client.room.state, version: client.room.version };
     ")
     .await;
-    let expect = json!({ "patched": { "n": 1 }, "kept": { "n": 1 }, "asked": 1, "whole": { "n": 4 }, "version": 8 });
+    let expect = json!({ "patched": { "n": 1 }, "kept": { "n": 1 }, "asked": 1, "late": { "n": 3 }, "again": 1,
+        "whole": { "n": 4 }, "version": 8 });
     assert_eq!(outcome, expect);
 }
 

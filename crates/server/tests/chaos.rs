@@ -2,7 +2,8 @@
 //!
 //! Every connection is cut, reset, stalled or half open within 1 to 3 s, at any byte of either direction,
 //! from the first handshake on. Players enter numbers into a ledger meanwhile, which counts what reaches it.
-//! In the end the books of the game, of each player and of the server must agree.
+//! In the end the books of the game, of each player and of the server must agree. One half of the rooms are
+//! sent states, the other half patches; what the players see must be whole in all of them.
 //!
 //! It prints its seed, which decides what befalls each connection; what meets there, the clock decides.
 //! `PARLOR_CHAOS_SEED`, `PARLOR_CHAOS_RUNS` (seeds, counting up), `PARLOR_CHAOS_PLAYERS` and `PARLOR_CHAOS_SECONDS`
@@ -14,9 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_client::protocol::{
-    Codec, EventType, Joined, ListRooms, PlayerId, Resumed, RoomCode, RoomState,
-};
+use parlor_client::protocol::{Codec, EventType, Joined, ListRooms, PlayerId, Resumed, RoomCode};
 use parlor_client::{
     Happening, Happenings, Options, Player, PlayerOptions, RequestError, WayIn, new_room, seat_in,
 };
@@ -71,7 +70,8 @@ async fn run(seed: u64, players: usize, load_time: Duration) -> Total {
     for room in 0..rooms {
         let seats = ROOM_SEATS.min(players - room * ROOM_SEATS);
         let seed = seed.wrapping_mul(1000) + room as u64;
-        playing.spawn(play_room(Arc::clone(&server), seed, seats, load_time));
+        let patches = room % 2 == 0;
+        playing.spawn(play_room(Arc::clone(&server), seed, seats, patches, load_time));
     }
     let mut total = Total::default();
     let mut codes = BTreeSet::new();
@@ -100,10 +100,11 @@ async fn play_room(
     server: Arc<TestServer>,
     seed: u64,
     seats: usize,
+    patches: bool,
     load_time: Duration,
 ) -> (RoomCode, Total) {
     let mut room = new_room("ledger", name("P0"));
-    room.options = json!({"seats": ROOM_SEATS}).as_object().unwrap().clone();
+    room.options = json!({"seats": ROOM_SEATS, "patches": patches}).as_object().unwrap().clone();
     let host = Gambler::sit_down(&server, seed, 0, room).await;
     soon(host.player.start_game()).await.unwrap();
     let code = host.room;
@@ -316,6 +317,8 @@ struct Witness {
     me: PlayerId,
     /// The room's number at the last happening.
     seq: u64,
+    /// The version of the last state.
+    version: u64,
     /// The running number of the last entry.
     entries: u64,
     /// The player's own entry that the next event of the game must be a receipt for.
@@ -332,6 +335,7 @@ impl Witness {
             who,
             me: joined.player_id,
             seq: joined.seq,
+            version: joined.version,
             entries: joined.state.entries,
             owed: None,
             own: BTreeSet::new(),
@@ -350,10 +354,20 @@ impl Witness {
                 assert!(joined.seq >= self.seq, "{who}: back from {} to {}", self.seq, joined.seq);
                 let entries = joined.state.entries;
                 assert!(entries >= self.entries, "{who}: back from {} to {entries}", self.entries);
+                assert!(joined.state.is_whole(), "{who}: {:?}", joined.state);
                 self.snapshots += 1;
                 self.skipped += entries - self.entries;
                 self.owed = None;
-                (self.seq, self.entries) = (joined.seq, entries);
+                (self.seq, self.version, self.entries) = (joined.seq, joined.version, entries);
+                return;
+            }
+            Happening::State(now) => {
+                let Self { who, .. } = &self;
+                assert!(now.seq >= self.seq, "{who}: back from {} to {}", self.seq, now.seq);
+                assert!(now.version >= self.version, "{who}: back from version {}", self.version);
+                assert_eq!(now.state.entries, self.entries, "{who}: a state at its place");
+                assert!(now.state.is_whole(), "{who}: {:?}", now.state);
+                (self.seq, self.version) = (now.seq, now.version);
                 return;
             }
             Happening::Event(event) => event,
@@ -361,14 +375,8 @@ impl Witness {
         let Some(seq) = event.seq else { return };
         assert!(seq > self.seq, "{}: number {seq} after {}", self.who, self.seq);
         self.seq = seq;
-        match event.kind {
-            EventType::GameEvent => self.hear(&event.data().expect("it is the game's event")),
-            EventType::RoomState => {
-                let state: RoomState<Page> = event.data().expect("it is the game's view");
-                let entries = state.state.entries;
-                assert_eq!(entries, self.entries, "{}: a state at its place", self.who);
-            }
-            _ => {}
+        if event.kind == EventType::GameEvent {
+            self.hear(&event.data().expect("it is the game's event"));
         }
     }
 

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_client::{Client, Event, Events, RequestError, Session};
+use parlor_client::{Client, Event, Events, Followed, RequestError, Session, StateFollower};
 use parlor_core::rand::SeedableRng as _;
 use parlor_core::{Bot, Game, GameRng};
 use parlor_protocol::{
     Codec, CreateRoom, EventType, JoinRoom, Joined, Phase, PlayerId, PlayerName, Resumed, RoomCode,
-    RoomState,
+    StateSnapshot,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::server::TestServer;
@@ -36,6 +37,7 @@ pub struct Seat<V> {
     pub view: V,
     /// The room's number at `view`.
     seq: u64,
+    states: StateFollower<V>,
 }
 
 impl<V: DeserializeOwned + Send + 'static> Seat<V> {
@@ -61,6 +63,8 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
             Resumed::Snapshot(joined) => Self::new(client, events, *joined),
             Resumed::Replayed(resumed) => {
                 let now = client.state().await.expect("there is a state");
+                let mut states = StateFollower::new();
+                let now = states.catch_up(now).expect(IS_VIEW).expect("it is the first");
                 Self {
                     client,
                     events,
@@ -69,6 +73,7 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
                     phase: now.phase,
                     view: now.state,
                     seq: now.seq,
+                    states,
                 }
             }
         }
@@ -82,12 +87,15 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
     pub async fn next(&mut self) -> Event {
         let event = timeout(WAIT_MAX, self.events.next()).await.expect("an event comes in time");
         let event = event.expect("the connection holds");
-        if event.kind == EventType::RoomState {
-            let RoomState { phase, state, .. } = event.data().expect("it has the game's view");
-            // One that was on its way when the state was asked for is older than what is known.
-            if let Some(seq) = event.seq.filter(|seq| *seq >= self.seq) {
-                (self.phase, self.view, self.seq) = (phase, state, seq);
+        match self.states.follow(&event).expect(IS_VIEW) {
+            Followed::State(now) => self.take_over(now),
+            Followed::Lost => {
+                let now = self.client.state().await.expect("there is a state");
+                if let Some(now) = self.states.catch_up(now).expect(IS_VIEW) {
+                    self.take_over(now);
+                }
             }
+            Followed::Nothing => {}
         }
         event
     }
@@ -139,7 +147,13 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
         }
     }
 
-    fn new(client: Client, events: Events, joined: Joined<V>) -> Self {
+    fn take_over(&mut self, now: StateSnapshot<V>) {
+        (self.phase, self.view, self.seq) = (now.phase, now.state, now.seq);
+    }
+
+    fn new(client: Client, events: Events, joined: Joined<Value>) -> Self {
+        let mut states = StateFollower::new();
+        let joined = states.begin(joined).expect(IS_VIEW);
         Self {
             client,
             events,
@@ -148,6 +162,7 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
             phase: joined.phase,
             view: joined.state,
             seq: joined.seq,
+            states,
         }
     }
 }
@@ -160,6 +175,8 @@ impl<V: DeserializeOwned + Send + 'static> Seat<V> {
 pub fn name(text: &str) -> PlayerName {
     PlayerName::parse(text).expect("it is a name")
 }
+
+const IS_VIEW: &str = "it is the game's view";
 
 /// How long a test waits for what must happen.
 pub const WAIT_MAX: Duration = Duration::from_secs(20);

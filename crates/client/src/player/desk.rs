@@ -18,7 +18,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::PlayerOptions;
 use super::status::{Ended, Status};
-use crate::event::Event;
 use crate::request::RequestError;
 use crate::session::Session;
 use crate::shared::{Reply, Shared};
@@ -209,9 +208,9 @@ impl Desk {
         self.state.lock().session = Some(session);
     }
 
-    /// The program has an event.
-    pub(super) fn note_seen(&self, event: &Event) {
-        if let (Some(seq), Some(session)) = (event.seq, &mut self.state.lock().session) {
+    /// The program has what came with the event of this number.
+    pub(super) fn note_seen(&self, seq: Option<u64>) {
+        if let (Some(seq), Some(session)) = (seq, &mut self.state.lock().session) {
             session.last_seq = seq;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parlor_protocol::Joined;
+use parlor_protocol::{Joined, StateSnapshot};
 use tokio::sync::mpsc;
 
 use super::desk::Desk;
@@ -17,7 +17,10 @@ pub enum Happening<V> {
     /// told any more. The first happening of a player who sits down, and later one whenever the
     /// server no longer knew all that was missed.
     Snapshot(Box<Joined<V>>),
-    /// What happened next. Nothing was missed in between.
+    /// The state of the game from here on, as the player sees it; at its place among the events.
+    /// However the server sends states, they come here whole.
+    State(StateSnapshot<V>),
+    /// What else happened. Nothing was missed in between.
     Event(Event),
 }
 
@@ -36,6 +39,8 @@ pub struct Happenings<V> {
 pub(super) enum Queued<V> {
     /// With what brings the player back to this point.
     Snapshot(Box<Joined<V>>, Box<Session>),
+    /// With the number of the event that it came with, if it was not asked for.
+    State(StateSnapshot<V>, Option<u64>),
     Event(Event),
 }
 
@@ -54,8 +59,12 @@ impl<V> Happenings<V> {
                 self.desk.note_snapshot(*session);
                 Ok(Happening::Snapshot(joined))
             }
+            Some(Queued::State(now, seq)) => {
+                self.desk.note_seen(seq);
+                Ok(Happening::State(now))
+            }
             Some(Queued::Event(event)) => {
-                self.desk.note_seen(&event);
+                self.desk.note_seen(event.seq);
                 Ok(Happening::Event(event))
             }
             None => Err(self.desk.ended().unwrap_or(Ended::ByClient)),

@@ -1,5 +1,8 @@
 //! The task that takes a player to its seat and, whenever the connection is lost, back.
 //!
+//! It makes states of what the server sends about them. When it lacks what a patch builds on it asks for
+//! the state, one question at a time, and again over the next connection if it must.
+//!
 //! It ends when the player will not come back, when it is told to stop, or when its owner drops it;
 //! whichever it is, everyone who waits at the desk hears of it.
 
@@ -8,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_protocol::{
-    CloseCode, ErrorCode, ErrorDetail, EventType, Joined, Resumed, ServerDraining,
+    CloseCode, ErrorCode, ErrorDetail, EventType, FieldErrors, Joined, Resumed, ServerDraining,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::PlayerOptions;
@@ -25,9 +29,11 @@ use super::way_in::WayIn;
 use crate::client::{Client, Options};
 use crate::closed::Closed;
 use crate::connect::ConnectError;
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, Incoming, StateAnswer};
 use crate::request::RequestError;
 use crate::session::Session;
+use crate::shared::Shared;
+use crate::states::{Followed, StateFollower};
 
 pub(super) struct Journey<V, C> {
     desk: Arc<Desk>,
@@ -39,6 +45,8 @@ pub(super) struct Journey<V, C> {
     session: Option<Session>,
     /// A snapshot that is not in the queue yet. What comes later goes behind it.
     snapshot: Option<Box<Joined<V>>>,
+    /// The state at the last event that was taken, or at a later answer.
+    states: StateFollower<V>,
     queue: mpsc::Sender<Queued<V>>,
     backoff: Backoff,
     stop: CancellationToken,
@@ -48,6 +56,16 @@ pub(super) struct Journey<V, C> {
 enum Stay {
     Lost(Closed),
     Stopped,
+    Unexpected(FieldErrors),
+}
+
+/// The player's own question for the state, over one connection.
+#[derive(Default)]
+struct Question {
+    /// When to ask. `None` when there is nothing to ask.
+    at: Option<Instant>,
+    /// Whether it is asked and not answered.
+    is_asked: bool,
 }
 
 /// Why there was no getting to the seat.
@@ -80,6 +98,7 @@ where
             session: way_in.session().cloned(),
             way_in: way_in.with_key(),
             snapshot: None,
+            states: StateFollower::new(),
             queue,
             backoff: Backoff::new(options.wait_min, options.wait_max),
             stop,
@@ -115,6 +134,7 @@ where
                     client.close().await;
                     return Ended::ByClient;
                 }
+                Stay::Unexpected(errors) => return Ended::Unexpected(errors),
                 Stay::Lost(closed) if !closed.may_reconnect() => return Ended::Connection(closed),
                 Stay::Lost(closed) => {
                     self.desk.lose();
@@ -133,6 +153,11 @@ where
     async fn stay(&mut self, client: &Client, mut events: Events) -> Stay {
         let time_max = self.options.request_time_max;
         let queue = self.queue.clone();
+        let mut question = Question::default();
+        // The server's next state may be long in coming. Who wants none has dropped the queue.
+        if !self.states.is_following() && !queue.is_closed() {
+            question.ask_soon();
+        }
         loop {
             // Losing is safe in every arm: a place that is not used is given back.
             let place = tokio::select! {
@@ -140,7 +165,7 @@ where
                 () = self.stop.cancelled() => return Stay::Stopped,
                 place = queue.reserve() => place.ok(),
                 closed = client.shared.over() => return Stay::Lost(closed),
-                () = self.desk.overdue(time_max) => return Stay::Lost(Closed::Silent),
+                () = overdue(&self.desk, &client.shared, time_max) => return Stay::Lost(Closed::Silent),
             };
             if let Some(joined) = self.snapshot.take() {
                 if let (Some(place), Some(session)) = (place, &self.session) {
@@ -148,24 +173,80 @@ where
                 }
                 continue;
             }
-            // And here: an event is taken or not.
-            let event = tokio::select! {
+            // And here: an event is taken or not, and a question that is due stays so.
+            let incoming = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Stay::Stopped,
-                event = events.next() => event,
-                () = self.desk.overdue(time_max) => return Stay::Lost(Closed::Silent),
+                () = question.is_due() => {
+                    // Meanwhile one may have come by itself.
+                    if self.states.is_following() {
+                        question.at = None;
+                    } else {
+                        question.ask(&client.shared);
+                    }
+                    continue;
+                }
+                incoming = events.take() => incoming,
+                () = overdue(&self.desk, &client.shared, time_max) => return Stay::Lost(Closed::Silent),
             };
-            match event {
-                Ok(event) => {
+            let happening = match incoming {
+                Ok(Incoming::Event(event)) => {
                     self.note_draining(&event);
                     // Without a place nobody wants it.
-                    if let Some(place) = place {
-                        place.send(Queued::Event(event));
-                    }
+                    if place.is_some() { self.happening(event, &mut question) } else { Ok(None) }
                 }
+                Ok(Incoming::State(answer)) => self.answered(answer, &mut question),
                 Err(closed) => return Stay::Lost(closed),
+            };
+            match (happening, place) {
+                (Ok(Some(happening)), Some(place)) => place.send(happening),
+                (Ok(_), _) => {}
+                (Err(errors), _) => return Stay::Unexpected(errors),
             }
         }
+    }
+
+    /// What an event is to the program, if it is anything.
+    fn happening(
+        &mut self,
+        event: Event,
+        question: &mut Question,
+    ) -> Result<Option<Queued<V>>, FieldErrors> {
+        if !matches!(event.kind, EventType::RoomState | EventType::RoomPatch) {
+            return Ok(Some(Queued::Event(event)));
+        }
+        match self.states.follow(&event)? {
+            Followed::State(now) => Ok(Some(Queued::State(now, event.seq))),
+            Followed::Nothing => Ok(None),
+            Followed::Lost => {
+                question.ask_soon();
+                Ok(None)
+            }
+        }
+    }
+
+    /// What an answer to `get_state` is to the program, whoever asked.
+    fn answered(
+        &mut self,
+        answer: StateAnswer,
+        question: &mut Question,
+    ) -> Result<Option<Queued<V>>, FieldErrors> {
+        let mut wait = Duration::ZERO;
+        let now = match answer.outcome {
+            Ok(now) => self.states.catch_up(now)?,
+            Err(error) => {
+                wait = retry_after(&error);
+                None
+            }
+        };
+        if answer.is_own {
+            question.is_asked = false;
+            // It was refused, or does not help.
+            if !self.states.is_following() {
+                question.at = Some(Instant::now() + wait.max(ASK_AGAIN_WAIT));
+            }
+        }
+        Ok(now.map(|now| Queued::State(now, None)))
     }
 
     fn note_draining(&mut self, event: &Event) {
@@ -196,20 +277,46 @@ where
         };
         let connecting = Client::over(stream, &self.url, self.options.clone());
         let (client, events) = connecting.await.map_err(no_connection)?;
+        client.shared.follow_states();
         let snapshot = match &mut self.session {
             None => Some(sit_down(&client, &self.way_in).await.map_err(no_seat)?),
             Some(session) => {
                 self.desk.next_try(session);
                 match client.reconnect(session).await.map_err(no_seat)? {
-                    Resumed::Snapshot(joined) => Some(joined),
-                    // One that is not in the queue yet goes before what was missed since.
-                    Resumed::Replayed(_) => self.snapshot.take(),
+                    Resumed::Snapshot(joined) => Some(*joined),
+                    Resumed::Replayed(_) => None,
                 }
             }
         };
-        self.snapshot = snapshot;
+        // One that is not in the queue yet goes before what was missed since.
+        if let Some(joined) = snapshot {
+            let joined = self.states.begin(joined).map_err(RequestError::Unexpected);
+            self.snapshot = Some(Box::new(joined.map_err(no_seat)?));
+        }
         self.session = client.session().or_else(|| self.session.take());
         Ok((client, events))
+    }
+}
+
+impl Question {
+    /// Asks as soon as possible, unless that is under way.
+    fn ask_soon(&mut self) {
+        if !self.is_asked {
+            self.at.get_or_insert_with(Instant::now);
+        }
+    }
+
+    async fn is_due(&self) {
+        match self.at {
+            Some(at) => sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn ask(&mut self, connection: &Shared) {
+        self.is_asked = connection.ask_for_state();
+        // The queue is full of requests that nobody takes; later it may be shorter.
+        self.at = (!self.is_asked).then(|| Instant::now() + ASK_AGAIN_WAIT);
     }
 }
 
@@ -220,17 +327,21 @@ impl<V, C> Drop for Journey<V, C> {
     }
 }
 
-async fn sit_down<V: DeserializeOwned + Send + 'static>(
-    client: &Client,
-    way_in: &WayIn,
-) -> Result<Box<Joined<V>>, RequestError> {
-    let joined = match way_in {
+/// Waits until a request has been unanswered for too long, the program's or the player's own.
+async fn overdue(desk: &Desk, connection: &Shared, time_max: Duration) {
+    tokio::select! {
+        () = desk.overdue(time_max) => {}
+        () = connection.overdue(time_max) => {}
+    }
+}
+
+async fn sit_down(client: &Client, way_in: &WayIn) -> Result<Joined<Value>, RequestError> {
+    match way_in {
         WayIn::CreateRoom(room) => client.create_room(room).await,
         WayIn::JoinRoom(seat) => client.join_room(seat).await,
         WayIn::QuickMatch(seat) => client.quick_match(seat).await,
         WayIn::Session(_) => unreachable!("a session is resumed"),
-    };
-    joined.map(Box::new)
+    }
 }
 
 fn no_connection(error: ConnectError) -> Failure {
@@ -264,7 +375,7 @@ fn retry_after(detail: &ErrorDetail) -> Duration {
         Some(details) if detail.code == ErrorCode::RATE_LIMITED => details.get("retryAfterMs"),
         Some(_) | None => None,
     };
-    let millis = asked.and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let millis = asked.and_then(Value::as_u64).unwrap_or(0);
     Duration::from_millis(millis).min(SERVER_WAIT_MAX)
 }
 
@@ -272,6 +383,8 @@ fn wait_after(closed: &Closed) -> Duration {
     if closed.code().is_some_and(CloseCode::wait_first) { WAIT_FIRST } else { Duration::ZERO }
 }
 
+/// After a question for the state that was refused or could not be asked.
+const ASK_AGAIN_WAIT: Duration = Duration::from_secs(1);
 /// Both codes that ask to wait count what was sent in the last 10 s.
 const WAIT_FIRST: Duration = Duration::from_secs(10);
 /// A server that asks for more is not believed.

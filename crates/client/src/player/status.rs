@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parlor_protocol::FieldErrors;
+
 use crate::closed::Closed;
 use crate::connect::ConnectError;
 use crate::request::RequestError;
@@ -34,4 +36,7 @@ pub enum Ended {
     /// There is no server there that speaks this protocol.
     #[error("cannot connect: {0}")]
     NoServer(Arc<ConnectError>),
+    /// The server sent a state that is not of the type that the program expects.
+    #[error("the state has another shape: {0}")]
+    Unexpected(FieldErrors),
 }

@@ -17,7 +17,8 @@ pub enum WayIn {
     JoinRoom(JoinRoom),
     /// Wherever a game is about to be played.
     QuickMatch(QuickMatch),
-    /// Back to a seat that it had before the program was started.
+    /// Back to a seat that it had before the program was started. Its happenings are what the program
+    /// missed since, the state as it is now among them, or the whole room.
     Session(Session),
 }
 

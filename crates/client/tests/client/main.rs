@@ -6,3 +6,4 @@ mod players;
 mod returning;
 mod script;
 mod sessions;
+mod states;

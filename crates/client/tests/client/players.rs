@@ -11,6 +11,7 @@ use parlor_client::{
     Closed, ConnectError, Ended, Happening, Happenings, Player, PlayerOptions, RequestError,
     Status, WayIn, new_room,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -48,6 +49,14 @@ pub(crate) fn set_out(
     way_in: impl Into<WayIn>,
     options: PlayerOptions,
 ) -> (Lines, Player, Happenings<Value>) {
+    set_out_for(way_in, options)
+}
+
+/// The same with a view of the program's own.
+pub(crate) fn set_out_for<V: DeserializeOwned + Send + 'static>(
+    way_in: impl Into<WayIn>,
+    options: PlayerOptions,
+) -> (Lines, Player, Happenings<V>) {
     let (ends, pipes) = mpsc::channel(1);
     let codec = options.connection.codec;
     let connect = move || {

@@ -12,7 +12,7 @@ use crate::players::{end_of, is_close, replayed, seated, set_out};
 use crate::script::joined;
 
 /// What the server answers a player for whom it has a whole room.
-fn snapshot(seq: u64, last_id: u64) -> Value {
+pub(crate) fn snapshot(seq: u64, last_id: u64) -> Value {
     let mut answer = joined();
     answer["resumed"] = json!("snapshot");
     answer["seq"] = json!(seq);
@@ -84,6 +84,7 @@ async fn snapshot_goes_before_the_events_that_follow_it_over_however_many_connec
     for _ in 0..3 {
         seqs.push(match happenings.next().await.unwrap() {
             Happening::Snapshot(room) => ("room", room.seq),
+            Happening::State(now) => ("state", now.seq),
             Happening::Event(event) => ("event", event.seq.unwrap()),
         });
     }
@@ -130,9 +131,9 @@ async fn unanswered_requests_are_sent_again_with_their_numbers_before_those_aske
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn numbers_go_on_above_what_the_server_has_handled_for_a_stored_session() {
-    let session = Session {
+/// A session that a program kept.
+pub(crate) fn stored() -> Session {
+    Session {
         room_id: RoomCode::parse("ACDEFHJK").unwrap(),
         game_type: "count".into(),
         player_id: PlayerId(3),
@@ -141,8 +142,12 @@ async fn numbers_go_on_above_what_the_server_has_handled_for_a_stored_session() 
         last_seq: 10,
         last_id: 7,
         attempt: 4,
-    };
-    let (mut lines, player, _happenings) = set_out(session, PlayerOptions::default());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_go_on_above_what_the_server_has_handled_for_a_stored_session() {
+    let (mut lines, player, _happenings) = set_out(stored(), PlayerOptions::default());
     let serve = async {
         let mut script = lines.accept().await;
         let request = script.hear().await;

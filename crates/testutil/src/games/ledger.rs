@@ -2,15 +2,16 @@
 //!
 //! Each entry bears a number of its player's choice, to be used once. The ledger counts how often it was
 //! entered and numbers the entries without a gap. Everyone hears of each; its player gets a receipt.
+//! What a page shows beside its numbers follows from them, so that one put together wrongly shows it.
 
 use std::collections::BTreeMap;
 
 use parlor_core::{
-    About, Audience, Ctx, Game, GameError, Never, PlayerId, Rules, StartRule, Viewer,
+    About, Audience, Ctx, Game, GameError, Never, PlayerId, Rules, StartRule, Sync, Viewer,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Over, Seats};
+use super::Over;
 
 /// The rules: the host starts, anyone may sit down at any time, and it never ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,13 +26,42 @@ pub struct Books {
     pub counts: BTreeMap<PlayerId, BTreeMap<u64, u32>>,
 }
 
+/// How many sit there, and what they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Seats for players.
+    pub seats: u16,
+    /// Whether they are sent what has changed on their pages instead of the pages.
+    #[serde(default)]
+    pub patches: bool,
+}
+
 /// What a player sees of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The running number of the newest entry.
     pub entries: u64,
     /// How many of the player's own numbers were entered.
     pub mine: u64,
+    /// The newest entries, in words: as many come as go.
+    pub newest: BTreeMap<String, String>,
+    /// The entries since the last full line.
+    pub line: Vec<u64>,
+}
+
+impl Page {
+    /// The page with these numbers.
+    pub fn new(entries: u64, mine: u64) -> Self {
+        let newest = (entries.saturating_sub(NEWEST_MAX) + 1..=entries)
+            .map(|entry| (format!("entry/{entry}~"), format!("number {entry} of all entries")));
+        let line = entries - entries % LINE_ENTRIES + 1..=entries;
+        Self { entries, mine, newest: newest.collect(), line: line.collect() }
+    }
+
+    /// Whether it is as the ledger made it, with these numbers.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::new(self.entries, self.mine)
+    }
 }
 
 /// What a player does.
@@ -77,7 +107,7 @@ pub enum Told {
 impl Game for Ledger {
     const GAME_TYPE: &'static str = "ledger";
 
-    type Options = Seats;
+    type Options = Terms;
     type State = Books;
     type Action = Entry;
     type Event = Told;
@@ -89,14 +119,15 @@ impl Game for Ledger {
         About::new("Ledger", 1, SEATS_MAX)
     }
 
-    fn rules(&self, options: &Seats) -> Rules {
+    fn rules(&self, options: &Terms) -> Rules {
         let mut rules = Rules::seats(1, options.seats.clamp(1, SEATS_MAX));
         rules.start = StartRule::Host;
         rules.late_join = true;
+        rules.sync = if options.patches { Sync::patches() } else { Sync::states() };
         rules
     }
 
-    fn setup(&self, _options: &Seats, _ctx: &mut Ctx<'_, Self>) -> Result<Books, GameError> {
+    fn setup(&self, _options: &Terms, _ctx: &mut Ctx<'_, Self>) -> Result<Books, GameError> {
         Ok(Books::default())
     }
 
@@ -129,8 +160,10 @@ impl Game for Ledger {
             Viewer::Player(player) => state.counts.get(&player).map_or(0, BTreeMap::len),
             Viewer::Spectator => 0,
         };
-        Page { entries: state.entries, mine: mine as u64 }
+        Page::new(state.entries, mine as u64)
     }
 }
 
 const SEATS_MAX: u16 = 100;
+const NEWEST_MAX: u64 = 12;
+const LINE_ENTRIES: u64 = 7;

@@ -13,7 +13,7 @@ mod secrets;
 
 pub use counting::{Add, Added, Counting, Total};
 pub use failing::{Attempt, Failing, Fault, Marks, Noted};
-pub use ledger::{Books, Entry, Ledger, Page, Told};
+pub use ledger::{Books, Entry, Ledger, Page, Terms, Told};
 pub use secrets::{Dealt, Hands, Known, Secrets, Show, Shown};
 
 use serde::{Deserialize, Serialize};

@@ -107,6 +107,8 @@ export class Room {
   }
 
   #patch({ base, version, ops }) {
+    // One that was on its way when the whole state was asked for is part of that.
+    if (version <= this.version) return true;
     if (base !== this.version) return false;
     try {
       this.state = applyPatch(this.state, ops);
