@@ -119,7 +119,8 @@ impl<V: DeserializeOwned> StateFollower<V> {
         }
     }
 
-    /// Takes over the answer to `get_state`, if it is newer than what is here or what is here is of no use.
+    /// Takes over the answer to `get_state`, on which the server's next patch may build. Gives it back if
+    /// it is news: newer than what is here, or, where what is seen has changed with the player's role, other.
     ///
     /// Fails when the state is not of the type `V`.
     pub fn catch_up(
@@ -127,12 +128,12 @@ impl<V: DeserializeOwned> StateFollower<V> {
         now: StateSnapshot<Value>,
     ) -> Result<Option<StateSnapshot<V>>, FieldErrors> {
         let StateSnapshot { seq, version, phase, state } = now;
-        let is_of_use = self
-            .held
-            .as_ref()
-            .is_none_or(|held| version > held.version || (self.is_lost && version == held.version));
-        if !is_of_use {
-            return Ok(None);
+        if let Some(held) = &mut self.held {
+            let is_known =
+                version == held.version && !self.is_lost && *held.state.as_tree()? == state;
+            if is_known || version < held.version {
+                return Ok(None);
+            }
         }
         let view = read_view(&state);
         self.hold(version, phase, Form::Tree(state));

@@ -192,8 +192,8 @@ where
             let happening = match incoming {
                 Ok(Incoming::Event(event)) => {
                     self.note_draining(&event);
-                    // Without a place nobody wants it.
-                    if place.is_some() { self.happening(event, &mut question) } else { Ok(None) }
+                    // Once the program has dropped its end nobody wants it.
+                    if queue.is_closed() { Ok(None) } else { self.happening(event, &mut question) }
                 }
                 Ok(Incoming::State(answer)) => self.answered(answer, &mut question),
                 Err(closed) => return Stay::Lost(closed),

@@ -89,6 +89,8 @@ async fn check_quiet(happenings: &mut Happenings<Value>) {
 
 /// What the player sends next is what its program asks, so it has asked nothing itself.
 async fn check_asks_nothing(script: &mut Script, player: &Player) {
+    // By then it has taken in all that it was sent.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     let serve = async {
         let request = script.hear().await;
         assert_eq!(request["type"], "chat");
@@ -240,6 +242,26 @@ async fn answer_that_the_program_asked_for_is_a_base_for_patches() {
     }
 }
 
+/// As when a player has begun to watch and is told later, but its version is the same.
+#[tokio::test(start_paused = true)]
+async fn answer_that_shows_the_same_version_otherwise_takes_its_place() {
+    let (_lines, mut script, player, mut happenings) = at_version_1(Codec::Json).await;
+    script.say(&whole(11, 2, 20)).await;
+    check_state(next(&mut happenings).await, 11, 2, 20);
+    for (total, is_news) in [(20, false), (21, true), (21, false)] {
+        let serve = async {
+            let request = script.hear().await;
+            script.answer(&request, answer(12, 2, total)).await;
+        };
+        let (now, ()) = tokio::join!(player.state::<Value>(), serve);
+        assert_eq!(now.unwrap().state, json!({"total": total}));
+        if is_news {
+            check_state(next(&mut happenings).await, 12, 2, total);
+        }
+        check_quiet(&mut happenings).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn question_needs_no_place_among_the_requests_of_the_program() {
     let options = PlayerOptions { requests_waiting_max: 0, ..PlayerOptions::default() };
@@ -339,6 +361,20 @@ async fn refused_question_is_asked_again_when_the_server_has_had_its_rest() {
     check_state(next(&mut happenings).await, 12, 3, 30);
 }
 
+#[tokio::test(start_paused = true)]
+async fn refused_question_is_not_asked_again_when_a_state_has_come_by_itself() {
+    let (_lines, mut script, player, mut happenings) = at_version_1(Codec::Json).await;
+    script.say(&patch(12, 2, 3, 30)).await;
+    let _ = question(&mut script).await;
+    let error = json!({"code": ErrorCode::RATE_LIMITED, "message": "no", "retryable": true,
+        "details": {"retryAfterMs": 2000}});
+    script.say(&json!({"type": "get_state_result", "success": false, "error": error})).await;
+    script.say(&whole(13, 4, 40)).await;
+    check_state(next(&mut happenings).await, 13, 4, 40);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    check_asks_nothing(&mut script, &player).await;
+}
+
 /// One that is of no use is like a refusal, or the player would ask all the time.
 #[tokio::test(start_paused = true)]
 async fn answer_that_is_older_than_what_is_known_is_not_asked_for_again_at_once() {
@@ -367,7 +403,9 @@ async fn question_that_is_not_answered_in_time_ends_the_connection_as_any_reques
         script.ping().await;
     }
     let mut script = lines.accept().await;
-    assert!(asked.elapsed() >= Duration::from_secs(10));
+    // Longer, and it is left for its silence.
+    let waited = asked.elapsed();
+    assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(12), "{waited:?}");
     let request = script.hear().await;
     script.answer(&request, replayed(12)).await;
     let _ = question(&mut script).await;
@@ -394,14 +432,16 @@ async fn player_of_a_stored_session_asks_for_the_state_if_it_is_given_no_room() 
 
 #[tokio::test(start_paused = true)]
 async fn player_whose_happenings_nobody_wants_asks_for_no_states() {
-    let (mut lines, mut script, player, happenings) = at_version_1(Codec::Json).await;
+    let (_lines, mut script, player, happenings) = at_version_1(Codec::Json).await;
     drop(happenings);
     script.say(&patch(12, 2, 3, 30)).await;
     check_asks_nothing(&mut script, &player).await;
-    drop(script);
+
+    let (mut lines, player, happenings) = set_out(stored(), PlayerOptions::default());
+    drop(happenings);
     let mut script = lines.accept().await;
     let request = script.hear().await;
-    script.answer(&request, replayed(12)).await;
+    script.answer(&request, replayed(10)).await;
     check_asks_nothing(&mut script, &player).await;
 }
 
