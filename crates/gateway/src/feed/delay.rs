@@ -6,7 +6,8 @@
 //!
 //! The line is bounded in bytes. When it is full it is thinned out: every second state goes, for a later
 //! one makes up for it. Where there is none left to go, the line is cut: its events are given up,
-//! spectators are closed as too slow when they get there, and come back to the room as it was at the cut.
+//! spectators are closed as too slow when they get there, and come back to the room as it was at the cut. A
+//! cut that waits is not put off by the next one, so however much happens, spectators get on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -80,9 +81,9 @@ pub(super) struct LateState {
 impl Late {
     /// The part of `commit` that is not among its messages.
     pub(super) fn of<G: Game>(commit: &Commit<G>, delay: &Delay) -> Self {
-        let line = |event: &RoomEvent<G>| match event {
-            RoomEvent::Chat(line) => Some(to_wire::chat_message(line)),
-            _ => None,
+        let line = |event: &RoomEvent<G>| {
+            let RoomEvent::Chat(line) = event else { return None };
+            Some(to_wire::chat_message(line))
         };
         Self {
             due: commit.time() + delay.by,
@@ -128,9 +129,10 @@ impl Delay {
     fn hold_back(&mut self, late: Late) {
         self.bytes += late.bytes();
         self.line.push_back(late);
-        while self.bytes > self.bytes_max && self.line.len() > 1 {
+        while self.bytes > self.bytes_max {
             if !self.thin_out() {
                 self.cut();
+                break;
             }
         }
     }
@@ -151,9 +153,14 @@ impl Delay {
         self.bytes < bytes_before
     }
 
-    /// Gives up all events in the line. What is left is the room as it is at its end.
+    /// Gives up all events in the line, after an earlier cut if there is one. What is left is the room as it is
+    /// at its end: at worst, two pictures of a room.
     fn cut(&mut self) {
-        let Some(last) = self.line.back() else { return };
+        let earlier = self.line.pop_front_if(|late| late.is_cut);
+        let Some(last) = self.line.back() else {
+            self.line.extend(earlier);
+            return;
+        };
         let (due, seq, roster) = (last.due, last.seq, Arc::clone(&last.roster));
         let state = self.line.iter_mut().rev().find_map(|late| late.state.take());
         let lines = self.line.iter_mut().flat_map(|late| std::mem::take(&mut late.chat));
@@ -163,8 +170,8 @@ impl Delay {
         }
         let events = Vec::new();
         let late = Late { due, roster, events, chat: chat.into(), state, seq, is_cut: true };
-        self.bytes = late.bytes();
-        self.line = VecDeque::from([late]);
+        self.line = earlier.into_iter().chain([late]).collect();
+        self.bytes = self.line.iter().map(Late::bytes).sum();
     }
 }
 
@@ -237,11 +244,15 @@ impl Feed {
         self.deliver_late(Time::from_millis(u64::MAX));
     }
 
-    /// Tells a spectator who is to play all that was held back from it, so that it misses nothing.
+    /// Tells a spectator who is to play all that was held back from it, so that it misses nothing. Where that
+    /// was given up it is closed as too slow, and comes back to the whole room.
     pub(super) fn catch_up(&mut self, player: PlayerId) {
         let (Some(delay), Some(member)) = (&self.delay, self.members.find(player)) else { return };
         let Ok(desk) = self.desk(player) else { return };
         for late in &delay.line {
+            if late.is_cut {
+                member.close(CloseCode::SlowConsumer, CUT);
+            }
             send_events(&late.events, member, self.desks[desk].holds.seq);
         }
     }
@@ -251,7 +262,7 @@ impl Feed {
         for member in members.iter().filter(|member| self.is_late(member)) {
             let Ok(desk) = self.desk(member.hold.player) else { continue };
             if late.is_cut {
-                member.close(CloseCode::SlowConsumer, "more happened than is held back");
+                member.close(CloseCode::SlowConsumer, CUT);
             } else {
                 send_events(&late.events, member, self.desks[desk].holds.seq);
             }
@@ -279,6 +290,9 @@ impl Feed {
         }
     }
 }
+
+/// Why spectators are closed at a cut.
+const CUT: &str = "more happened than is held back";
 
 /// Sends those events to `member` that it hears and that come after number `after`.
 fn send_events(events: &[Staged], member: &Member, after: u64) {

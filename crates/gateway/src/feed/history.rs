@@ -54,12 +54,21 @@ impl History {
     /// Adds an event; beyond the bounds the oldest go.
     pub(super) fn push(&mut self, now: Time, event: Staged) {
         self.bytes += event.bytes();
+        // First, or the queue would grow to twice its bound.
+        if self.events.len() >= self.limits.events_max {
+            self.drop_oldest();
+        }
         self.events.push_back((now, event));
         while self.events.len() > self.limits.events_max
             || self.bytes > self.limits.bytes_max
             || self.events.front().is_some_and(|(at, _)| now.since(*at) > self.age_max)
         {
-            let Some((_, oldest)) = self.events.pop_front() else { break };
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, oldest)) = self.events.pop_front() {
             self.bytes -= oldest.bytes();
             self.forgotten = oldest.seq;
         }

@@ -246,6 +246,51 @@ async fn a_line_full_of_events_is_cut_and_spectators_begin_anew_from_there() {
     assert_eq!(last["text"], "line 199");
 }
 
+/// More happens all the time than can be held back: each cut waits its time and no longer.
+#[tokio::test(start_paused = true)]
+async fn spectators_of_a_room_that_never_rests_are_not_kept_waiting_for_ever() {
+    let gateway = gateway_with(&Probe::default(), with_bytes(4 * 1024));
+    let (mut ada, room) = Client::host(&gateway, Codec::Json, options()).await;
+    let mut seen = Vec::new();
+    for second in 0..60 {
+        for _ in 0..10 {
+            ada.must("chat", json!({"text": format!("{second} {}", "x".repeat(300))})).await;
+            ada.drain();
+        }
+        pass(Duration::from_secs(1)).await;
+        let (mut eve, joined) = watch(&gateway, Codec::Json, &room["roomId"]).await;
+        let last = joined["chat"].as_array().unwrap().last().map(|line| line["text"].clone());
+        let last = last.as_ref().and_then(Value::as_str).and_then(|text| text.split(' ').next());
+        seen.push(last.map_or(0, |number| number.parse::<u64>().unwrap()));
+        eve.must("leave_room", json!({})).await;
+    }
+    for (now, seen) in seen.iter().enumerate() {
+        let now = now as u64;
+        assert!(*seen <= now.saturating_sub(DELAY.as_secs() - 1), "{seen} at {now}: too soon");
+        assert!(*seen + 2 * DELAY.as_secs() + 2 >= now, "{seen} at {now}: too late");
+    }
+}
+
+/// What was given up cannot be told when it begins to play, so it is told that.
+#[tokio::test(start_paused = true)]
+async fn one_who_begins_to_play_after_a_cut_comes_back_to_the_whole_room() {
+    let gateway = gateway_with(&Probe::default(), with_bytes(4 * 1024));
+    let (mut ada, room) = Client::host(&gateway, Codec::Json, options()).await;
+    let (mut eve, joined) = watch(&gateway, Codec::Json, &room["roomId"]).await;
+    for line in 0..200 {
+        ada.must("chat", json!({"text": format!("line {line}")})).await;
+        ada.drain();
+    }
+    let play = json!({"type": "set_role", "data": {"spectator": false}});
+    eve.send(&play).await;
+    assert_eq!(eve.close_code(), Some(CloseCode::SlowConsumer.as_u16()));
+    drop(eve);
+    let mut eve = Client::connect(&gateway, Codec::Json);
+    let back = eve.must("reconnect", json!({"sessionToken": joined["sessionToken"]})).await;
+    let last = back["chat"].as_array().unwrap().last().unwrap();
+    assert_eq!((&back["resumed"], &last["text"]), (&json!("snapshot"), &json!("line 199")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn spectators_hear_all_the_rest_when_the_room_closes() {
     let gateway = gateway(&Probe::default());

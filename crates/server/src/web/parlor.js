@@ -344,12 +344,23 @@ export class Client extends EventTarget {
     } else if (error.retryable) {
       this.#delayAtLeast = error.details?.retryAfterMs ?? 0;
       this.#drop();
+    } else if (this.#hasLeft(error.code)) {
+      this.#ready();
     } else {
       const socket = this.#socket;
       const code = error.code === "STALE_REQUEST" ? "TAKEN_OVER" : error.code;
       this.#finish({ code, message: error.message });
       socket.close(1000);
     }
+  }
+
+  /** Whether the seat is gone because it was left, and only the answer was lost. Then that has succeeded. */
+  #hasLeft(code) {
+    if (code !== "SESSION_INVALID" && code !== "ROOM_CLOSED") return false;
+    const leaving = [...this.#unanswered].find(([, request]) => request.type === "leave_room");
+    if (!leaving) return false;
+    this.#answered({ type: "leave_room_result", id: leaving[0], success: true, data: {} });
+    return true;
   }
 
   #ready() {
