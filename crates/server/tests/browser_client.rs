@@ -152,6 +152,28 @@ async fn refused_return_ends_for_good_unless_it_may_succeed_later() {
     assert_eq!(outcome, expect);
 }
 
+/// The seat is gone because it was left; the client stays open and may join another room.
+#[tokio::test]
+async fn leaving_whose_answer_was_lost_has_succeeded_when_the_seat_is_found_gone() {
+    let outcome = run("
+        const outcome = {};
+        for (const code of ['SESSION_INVALID', 'ROOM_CLOSED']) {
+            const { client, socket } = await seated();
+            const left = client.leave().then(() => 'left', (error) => error.code);
+            socket.lose(1006);
+            const again = await nextSocket();
+            again.greet();
+            again.say({ type: 'reconnect_result', success: false, error: { code, message: 'no', retryable: false } });
+            const seat = sessionStorage.getItem('parlor.session.K7PMW2QX') !== null;
+            outcome[code] = [await left, client.status, client.room, seat, again.sent.map(({ type }) => type)];
+        }
+        return outcome;
+    ")
+    .await;
+    let expect = json!(["left", "open", null, false, ["reconnect"]]);
+    assert_eq!(outcome, json!({ "SESSION_INVALID": expect, "ROOM_CLOSED": expect }));
+}
+
 #[tokio::test]
 async fn silence_is_answered_with_a_ping_and_a_silent_server_is_left() {
     let outcome = run("
