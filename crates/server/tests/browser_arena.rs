@@ -4,19 +4,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use parlor_testutil::browser::{Browser, DOWN, Driver, LEFT, RIGHT, Screen, UP};
+use parlor_testutil::browser::{Browser, Driver, LEFT, RIGHT, Screen};
 use parlor_testutil::process::Server;
 use parlor_testutil::wire::Wire;
 use serde_json::Value;
 
-/// Ada, Ben and a bot. Whoever of the two is it walks to the other; a bot that is it comes by itself.
+/// Ada, Ben and a bot. Whoever of the two is it runs to the other; a bot that is it comes by itself.
 #[tokio::test]
 async fn two_people_and_a_bot_play_a_round_and_see_the_same() {
     let parlor = Server::start(env!("CARGO_BIN_EXE_parlor"));
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
     let ben = Browser::open(&driver, Screen::Desk).await;
-    let link = open_table(&ada, &parlor.url("")).await;
+    // Long enough for a machine that has much else to do.
+    let link = open_table(&ada, &parlor.url(""), "1 minute").await;
     ben.goto(&link).await;
     ben.fill("Your name", "Ben").await;
     ben.press("Take a seat").await;
@@ -51,10 +52,12 @@ async fn two_people_and_a_bot_play_a_round_and_see_the_same() {
         drawn_near(&ben, &ada).await;
     }
 
-    let tagged = tag(&ada, &ben).await;
+    for (page, me, other) in [(&ada, ADA, BEN), (&ben, BEN, ADA)] {
+        page.run(&RUN_WHEN_IT.replace("ME", me).replace("OTHER", other)).await;
+    }
+    ada.see(" tagged ").await;
     ben.see(" tagged ").await;
     picture(&ada, "desk-play").await;
-    assert!(tagged.contains(" tagged "), "{tagged}");
 
     let ranking = ranking(&ada, "Ada").await;
     assert_eq!(ranking, self::ranking(&ben, "Ben").await);
@@ -71,7 +74,7 @@ async fn on_a_phone_one_runs_with_a_stick_and_dashes_with_a_button() {
     let parlor = Server::start(env!("CARGO_BIN_EXE_parlor"));
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Phone).await;
-    open_table(&ada, &parlor.url("")).await;
+    open_table(&ada, &parlor.url(""), "30 seconds").await;
     for _ in 0..5 {
         ada.press("Add a bot").await;
     }
@@ -122,7 +125,7 @@ async fn who_holds_a_key_through_a_lost_connection_runs_on_when_it_is_back() {
     let wire = Wire::to(parlor.address()).await;
     let driver = Driver::start();
     let ada = Browser::open(&driver, Screen::Desk).await;
-    open_table(&ada, &wire.url("")).await;
+    open_table(&ada, &wire.url(""), "1 minute").await;
     ada.press("Add a bot").await;
     ada.press("Start the game").await;
     let (x, _) = place(&ada, ADA).await;
@@ -178,11 +181,11 @@ async fn players_are_drawn_between_the_last_updates_and_run_on_a_little() {
     page.finish().await;
 }
 
-/// Opens a table for a short round and says its link.
-async fn open_table(host: &Browser, base: &str) -> String {
+/// Opens a table for a round of so long, as the page calls it, and says its link.
+async fn open_table(host: &Browser, base: &str, round: &str) -> String {
     host.goto(&format!("{base}/play/arena")).await;
     host.fill("Your name", "Ada").await;
-    host.choose("A round takes", "30 seconds").await;
+    host.choose("A round takes", round).await;
     host.press("Open the table").await;
     host.see("Waiting for one more player").await;
     host.value("Invite with this link").await
@@ -192,58 +195,6 @@ async fn open_table(host: &Browser, base: &str) -> String {
 async fn near_the_end(page: &Browser) {
     let script = "return document.querySelector('.clock').matches('.hurry, [hidden]')";
     page.until(script, vec![], "the last seconds").await;
-}
-
-/// Plays until somebody is tagged, and gives the words for it.
-async fn tag(ada: &Browser, ben: &Browser) -> String {
-    let mut held: [Option<char>; 2] = [None, None];
-    for _ in 0..ATTEMPTS_MAX {
-        let script = "return [document.querySelector('.news').innerText, document.querySelector('.headline').innerText]";
-        let told = ada.until(script, vec![], "the news").await;
-        let [news, headline] =
-            [0, 1].map(|place| told[place].as_str().unwrap_or_default().to_owned());
-        if news.contains(" tagged ") || headline.contains("in first") {
-            break;
-        }
-        let it = [headline.starts_with("You are it"), headline.starts_with("Ben is it")];
-        for (number, page) in [ada, ben].into_iter().enumerate() {
-            let wants = if it[number] {
-                let (me, other) = if number == 0 { (ADA, BEN) } else { (BEN, ADA) };
-                Some(way(place(page, me).await, place(page, other).await))
-            } else {
-                None
-            };
-            if wants != held[number] {
-                page.release().await;
-                if let Some(key) = wants {
-                    page.hold_key(key).await;
-                }
-                held[number] = wants;
-            }
-        }
-    }
-    ada.release().await;
-    ben.release().await;
-    let news =
-        ada.until("return document.querySelector('.news').innerText", vec![], "the news").await;
-    news.as_str().expect("a text").to_owned()
-}
-
-/// The key to press on the way between two places on the rows of spots, where nothing is in the way: along
-/// the row to a column of spots, along that to the other's row, and along the row.
-fn way((x, y): (f64, f64), (to_x, to_y): (f64, f64)) -> char {
-    let sideways = |to: f64| if x < to { RIGHT } else { LEFT };
-    if (y - to_y).abs() <= NEAR {
-        return sideways(to_x);
-    }
-    let columns = [40.0, 300.0, 600.0, 900.0, 1160.0];
-    let distance = |column: &f64| (x - column).abs();
-    let nearest = columns.into_iter().min_by(|one, two| distance(one).total_cmp(&distance(two)));
-    match nearest {
-        Some(column) if distance(&column) > NEAR => sideways(column),
-        _ if y < to_y => DOWN,
-        _ => UP,
-    }
 }
 
 /// Where a page has a player by its last update.
@@ -334,11 +285,37 @@ async fn picture(page: &Browser, name: &str) {
 const ADA: &str = "1";
 const BEN: &str = "2";
 const STICK: &str = "Stick: pull it where you run";
-/// How near one has to be, in units, to turn into an aisle.
-const NEAR: f64 = 18.0;
 /// Looks at two pages until what one draws has been told to the other.
 const LOOKS_MAX: usize = 20;
 /// What the fastest covers in a step, and what rounding adds.
 const STEP_UNITS: f64 = 24.0;
-/// More looks than a round is long.
-const ATTEMPTS_MAX: usize = 600;
+/// Runs to the other whenever this page's player is it, from within the page: a test that looks and presses keys
+/// from outside is as slow as the machine is busy, and runs past. The way is where nothing stands: along the
+/// row to a column of spots, along that to the other's row, and along the row.
+const RUN_WHEN_IT: &str = "
+    const { motion } = await import('/play/arena.js');
+    const near = 18;
+    const columns = [40, 300, 600, 900, 1160];
+    const way = ([x, y], [toX, toY]) => {
+      const sideways = (to) => (x < to ? 'ArrowRight' : 'ArrowLeft');
+      if (Math.abs(y - toY) <= near) return sideways(toX);
+      const distance = (column) => Math.abs(x - column);
+      const column = columns.reduce((one, two) => (distance(one) <= distance(two) ? one : two));
+      if (distance(column) > near) return sideways(column);
+      return y < toY ? 'ArrowDown' : 'ArrowUp';
+    };
+    let held = null;
+    const hold = (code) => {
+      if (code === held) return;
+      const key = (type, code) => document.body.dispatchEvent(new KeyboardEvent(type, { code, bubbles: true }));
+      if (held) key('keyup', held);
+      if (code) key('keydown', code);
+      held = code;
+    };
+    setInterval(() => {
+      const isIt = document.querySelector('.headline').innerText.startsWith('You are it');
+      const places = motion.samples.at(-1)?.places;
+      hold(isIt && places ? way(places['ME'], places['OTHER']) : null);
+    }, 20);
+    return true;
+";

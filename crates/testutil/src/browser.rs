@@ -28,8 +28,9 @@ use tempfile::TempDir;
 use tokio::time::{Instant, interval};
 use url::Url;
 
-/// How long a page may take to show what a test looks for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a page may take to show what a test looks for: the machine may be slow and have much else to do, and
+/// only a test that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The tab key, for [`Browser::key`].
 pub const TAB: char = '\u{E004}';

@@ -92,8 +92,9 @@ function render(newView, at) {
   if (isNew) {
     motion.clear();
     pad.forget();
-    setText(news, "");
   }
+  // Who begins is told before the first state of a round is.
+  if (table.phase === "lobby") setText(news, "");
   motion.add(table.version, view.at, performance.now());
   const playing = table.phase === "playing";
   show(pad.element, playing && !table.watching);
