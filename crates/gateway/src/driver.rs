@@ -116,5 +116,5 @@ impl Shard {
     }
 }
 
-/// Rooms called before the task lets others run.
-const CALLS_PER_TURN_MAX: usize = 64;
+/// Rooms called before the task lets others run: those who are to write what these rooms have sent.
+const CALLS_PER_TURN_MAX: usize = 8;
