@@ -7,8 +7,6 @@
 //! seats, starting, lost connections and rematches, is not in here.
 
 pub mod farkle;
-#[cfg(test)]
-mod playroom;
 pub mod tictactoe;
 
 pub use farkle::Farkle;
