@@ -26,7 +26,7 @@ mod twins;
 pub use bot_games::{BotGames, moves};
 pub use check_game::{check_game, check_game_with};
 pub use mishap::{MISHAPS_MAX, Mishap};
-pub use playroom::{CHANGES_AT_ONE_MOMENT_MAX, EVENTS_KEPT_MAX, Playroom};
+pub use playroom::{CALLS_AT_ONE_MOMENT_MAX, EVENTS_KEPT_MAX, Playroom};
 pub use record::{RECORD_BYTES_MAX, Sent, SentKind};
 pub use twins::Twins;
 

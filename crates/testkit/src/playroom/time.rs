@@ -17,9 +17,9 @@ use super::Playroom;
 use crate::mishap::Mishap;
 use crate::replay::Deed;
 
-/// Changes that may follow from each other without any time passing. One more fails the test: the
-/// game would never end.
-pub const CHANGES_AT_ONE_MOMENT_MAX: u32 = 4096;
+/// How often somebody may be due without any time passing. Once more, and the test fails: it would never
+/// end.
+pub const CALLS_AT_ONE_MOMENT_MAX: u32 = 4096;
 
 /// Who decides on the present state.
 pub(super) enum Asked<G: Game> {
@@ -160,9 +160,8 @@ impl<G: Game> Playroom<G> {
             self.now = at;
             self.at_this_moment = 0;
         } else {
-            // Being asked again and again at one moment counts, also where nobody does anything.
             self.at_this_moment += 1;
-            if self.at_this_moment > CHANGES_AT_ONE_MOMENT_MAX {
+            if self.at_this_moment > CALLS_AT_ONE_MOMENT_MAX {
                 self.fail("time stands still: somebody is asked again and again at one moment");
             }
         }

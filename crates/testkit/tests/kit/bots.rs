@@ -73,12 +73,13 @@ fn failing_check_fails_in_the_game_that_it_failed_in() {
 #[test]
 fn step_more_than_may_be_fails() {
     games().games(4).bots(["first", "first"]).steps_max(40).run(|_| {});
-    check_fails("seed 3, at change", || {
+    let mut checks = 0;
+    check_fails("the game does not end within 40 steps", || {
         BotGames::of(Cards { fault: Fault::NeverEnds }, Options {})
-            .seed(3)
             .steps_max(40)
-            .run(|_| {});
+            .run(|_| checks += 1);
     });
+    assert!((20..=41).contains(&checks), "{checks} changes, the start included");
 }
 
 #[test]
@@ -91,4 +92,43 @@ fn with_unrest_people_come_and_go_and_whatever_happens_can_be_played_again() {
         left |= snapshot.roster.seats().count() < room.before().roster.seats().count();
     });
     assert!(watched && were_away && left, "{watched} {were_away} {left}");
+}
+
+/// Plays in a process of its own, whose environment it can choose. There it is this very test that plays.
+#[test]
+fn environment_chooses_the_games_and_one_that_fails_says_how_to_play_it_again() {
+    const NAME: &str =
+        "bots::environment_chooses_the_games_and_one_that_fails_says_how_to_play_it_again";
+    if std::env::var("KIT_PLAYS").is_ok() {
+        games().games(3).seed(10).run(|room| {
+            if room.before().phase == Phase::Lobby {
+                eprintln!("a game begins");
+            }
+            assert!(std::env::var("KIT_FAILS").is_err() || room.changes() < 8, "as it is to");
+        });
+        return;
+    }
+
+    let play = |variables: &[(&str, &str)]| {
+        let program = std::env::current_exe().expect("the tests are a program");
+        let mut command = std::process::Command::new(program);
+        command.args(["--exact", NAME, "--nocapture"]).env("KIT_PLAYS", "1");
+        command.env_remove("PARLOR_GAMES").env_remove("PARLOR_GAME_SEED");
+        command.envs(variables.iter().copied());
+        let output = command.output().expect("the program starts");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), told.matches("a game begins").count(), told)
+    };
+    for (variables, begun) in
+        [(&[][..], 3), (&[("PARLOR_GAMES", "2")], 6), (&[("PARLOR_GAME_SEED", "12")], 1)]
+    {
+        let (succeeds, games, told) = play(variables);
+        assert!(succeeds && games == begun, "{variables:?}: {games} games\n{told}");
+    }
+
+    let (succeeds, games, told) = play(&[("KIT_FAILS", "1")]);
+    assert!(!succeeds && games == 1);
+    assert!(told.contains(&format!("PARLOR_GAME_SEED=10 cargo test {NAME}")), "{told}");
+    let (succeeds, games, told) = play(&[("KIT_FAILS", "1"), ("PARLOR_GAME_SEED", "12")]);
+    assert!(!succeeds && games == 1 && told.contains("the game of seed 12 failed"), "{told}");
 }

@@ -1,5 +1,6 @@
 //! A small game of cards, sound or with one fault of its author's choice.
 
+use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
@@ -40,6 +41,8 @@ pub(crate) enum Fault {
     ClockDecides,
     /// So does chance that is not the room's.
     ForeignChance,
+    /// So does whether a game was played before, in this thread.
+    FirstTimeDecides,
     /// A field that decides is not written down.
     ForgetsField,
     /// The state has a map whose keys are no text.
@@ -288,6 +291,7 @@ impl Cards {
                 now.map_or(0, |now| now.as_millis() as usize)
             }
             Fault::ForeignChance => foreign_chance(),
+            Fault::FirstTimeDecides => usize::from(!PLAYED.replace(true)),
             Fault::ForgetsField => usize::from(state.forgotten),
             _ => 0,
         };
@@ -296,6 +300,10 @@ impl Cards {
             ctx.set_timer(TurnOver, TURN);
         }
     }
+}
+
+thread_local! {
+    static PLAYED: Cell<bool> = const { Cell::new(false) };
 }
 
 struct CardBot {

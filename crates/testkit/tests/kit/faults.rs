@@ -70,6 +70,16 @@ fn game_that_goes_by_anything_but_its_room_is_found() {
     check_found(Fault::ClockDecides, words);
     check_found(Fault::ForeignChance, words);
     check_found(Fault::HashMapDecides, words);
+    check_fails(
+        "done again, it goes another way: at the end, at /head/snapshot/state/turn",
+        || {
+            let mut room = room(Fault::FirstTimeDecides);
+            room.join("Ada");
+            room.join("Bob");
+            room.start();
+            room.check_replays();
+        },
+    );
 }
 
 #[test]

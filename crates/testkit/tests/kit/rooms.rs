@@ -68,6 +68,15 @@ fn everything_due_fires_at_its_own_time() {
     room.check_replays();
 }
 
+/// However much is due by then: each timer fires at its own time, though the room hears of it late.
+#[test]
+fn room_that_nobody_called_makes_up_for_it() {
+    let (mut room, players) = game(2);
+    room.stall(TURN * 20_001);
+    assert_eq!(room.view().turn, Some(players[1]));
+    assert_eq!(room.changes(), 3 + 20_001);
+}
+
 #[test]
 fn who_is_away_too_long_is_gone_and_who_is_back_in_time_is_not() {
     let (mut room, players) = game(3);
