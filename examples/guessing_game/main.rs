@@ -97,3 +97,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .page("/play/guessing_game.js", "text/javascript; charset=utf-8", include_str!("page.js"));
     Ok(runtime()?.block_on(server.run())?)
 }
+
+#[cfg(test)]
+mod tests;

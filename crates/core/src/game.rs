@@ -217,6 +217,12 @@ pub enum Viewer {
     Spectator,
 }
 
+impl From<PlayerId> for Viewer {
+    fn from(player: PlayerId) -> Self {
+        Self::Player(player)
+    }
+}
+
 /// A group of viewers who see the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ViewKey {

@@ -13,8 +13,6 @@ pub mod arena;
 mod bot_games;
 pub mod farkle;
 pub mod liars_dice;
-#[cfg(test)]
-mod playroom;
 pub mod tictactoe;
 
 pub use arena::Arena;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::Room;
 use super::draft::guarded;
 use crate::{
-    Bot, Commit, Effort, Game, GameRng, Origin, Phase, PlayerId, Refusal, Snapshot, Time, Viewer,
+    Bot, Commit, Effort, Failure, Game, GameRng, Origin, Phase, PlayerId, Refusal, Snapshot, Time,
+    Viewer,
 };
 
 /// The bots of a room and what each is up to.
@@ -64,13 +65,17 @@ impl<G: Game> BotTurn<G> {
     }
 
     /// Asks the bot. A bot or a view that panics decides nothing.
-    pub fn decide(mut self) -> Option<G::Action> {
-        guarded(|| {
-            let view = self.game.view(&self.snapshot.state, Viewer::Player(self.player));
-            Ok(self.mind.decide(&view, self.player, &mut self.rng))
-        })
-        .ok()
-        .flatten()
+    pub fn decide(self) -> Option<G::Action> {
+        self.try_decide().ok().flatten()
+    }
+
+    /// Asks the bot, and says how it or the view that it was to decide on broke down.
+    pub fn try_decide(mut self) -> Result<Option<G::Action>, Failure> {
+        let view =
+            guarded(|| Ok(self.game.view(&self.snapshot.state, Viewer::Player(self.player))))
+                .map_err(|fault| Failure { callback: "view", fault })?;
+        guarded(|| Ok(self.mind.decide(&view, self.player, &mut self.rng)))
+            .map_err(|fault| Failure { callback: "decide", fault })
     }
 }
 

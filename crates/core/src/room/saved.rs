@@ -40,6 +40,13 @@ impl<G: Game> Room<G> {
     }
 }
 
+impl<G: Game> SavedRoom<G> {
+    /// The game's state, to lay it out otherwise before the room goes on: for tests.
+    pub fn state_mut(&mut self) -> &mut G::State {
+        Arc::make_mut(&mut Arc::make_mut(&mut self.head.snapshot).state)
+    }
+}
+
 impl<G: Game> fmt::Debug for SavedRoom<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SavedRoom").field("head", &self.head).finish_non_exhaustive()

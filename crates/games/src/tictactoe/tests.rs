@@ -1,11 +1,10 @@
 //! Whole games of tic-tac-toe in real rooms.
 
-use parlor_core::rand::SeedableRng as _;
-use parlor_core::{Bounded, Command, Game as _, GameRng, Phase, PlayerId, Refusal, Scalar};
+use parlor_core::{Bounded, Command, Game as _, Phase, PlayerId, Refusal, Scalar};
+use parlor_testkit::{BotGames, Playroom, check_game};
 use serde_json::json;
 
 use super::{Action, Options, Outcome, Square, TicTacToe};
-use crate::playroom::Playroom;
 
 pub(super) fn at(row: i64, col: i64) -> Action {
     Action { row: Bounded::new(row).unwrap(), col: Bounded::new(col).unwrap() }
@@ -43,7 +42,7 @@ fn check_ending(cells: &[(i64, i64)], winner: Option<Square>) {
 fn game_starts_by_itself_when_both_seats_are_taken() {
     let mut room = Playroom::<TicTacToe>::new(Options {}, 1);
     room.join("Ada");
-    assert_eq!(room.room().head().phase, Phase::Lobby);
+    assert_eq!(room.phase(), Phase::Lobby);
     assert_eq!(
         serde_json::to_value(room.view()).unwrap(),
         json!({
@@ -53,7 +52,7 @@ fn game_starts_by_itself_when_both_seats_are_taken() {
     );
 
     room.join("Bob");
-    assert_eq!(room.room().head().phase, Phase::Playing);
+    assert_eq!(room.phase(), Phase::Playing);
 }
 
 #[test]
@@ -141,7 +140,7 @@ fn who_leaves_during_play_has_lost() {
     for leaves in [0, 1] {
         let (mut room, players) = game(1);
         room.act(players[0], at(0, 0)).unwrap();
-        room.command(Command::Leave(players[leaves])).unwrap();
+        room.leave(players[leaves]);
         assert_eq!(room.outcome(), Some(&Outcome { winner: Some(players[1 - leaves]) }));
         assert_eq!(room.view().turn, None);
     }
@@ -151,8 +150,8 @@ fn who_leaves_during_play_has_lost() {
 fn who_leaves_before_the_start_has_lost_nothing() {
     let mut room = Playroom::<TicTacToe>::new(Options {}, 1);
     let ada = room.join("Ada");
-    room.command(Command::Leave(ada)).unwrap();
-    assert_eq!((room.outcome(), room.room().head().phase), (None, Phase::Lobby));
+    room.leave(ada);
+    assert_eq!((room.outcome(), room.phase()), (None, Phase::Lobby));
 }
 
 #[test]
@@ -161,9 +160,9 @@ fn rematch_is_a_new_game_on_an_empty_board() {
     for (player, col) in [(x, 0), (o, 0), (x, 1), (o, 1), (x, 2)] {
         room.act(player, at(if player == x { 0 } else { 1 }, col)).unwrap();
     }
-    room.command(Command::Rematch(PlayerId(1))).unwrap();
+    room.rematch();
 
-    assert_eq!(room.room().head().phase, Phase::Playing, "both are still there");
+    assert_eq!(room.phase(), Phase::Playing, "both are still there");
     let view = room.view();
     assert_eq!((view.board.marks(), view.winner), (0, None));
     assert!(room.act(players(&room)[0], at(1, 1)).is_ok());
@@ -183,30 +182,20 @@ fn every_level_that_is_offered_has_a_bot_and_no_other() {
     assert_eq!(refusal, Refusal::UnknownBotLevel { known: &["easy", "perfect"] });
 }
 
-/// The human's moves are an easy bot's. Half of the games the human begins, by lot.
+/// Half of the games the easy one begins, by lot.
 #[test]
 fn perfect_bot_loses_no_game_in_a_room_and_wins_most() {
-    let mut won = 0;
-    for seed in 0..100 {
-        let mut room = Playroom::<TicTacToe>::new(Options {}, seed);
-        let human = room.join("Ada");
-        let bot = room.add_bot(human, "perfect");
-        let moves = TicTacToe.bot("easy").unwrap();
-        let mut rng = GameRng::seed_from_u64(seed);
-        // Nine marks, and at most one idle step before each.
-        for _ in 0..18 {
-            if room.outcome().is_some() {
-                break;
-            }
-            match moves.decide(&room.view(), human, &mut rng) {
-                Some(at) => room.act(human, at).unwrap(),
-                None => room.step(),
-            }
+    let outcomes = BotGames::<TicTacToe>::new(Options {}).bots(["easy", "perfect"]).run(|room| {
+        if room.outcome().is_some() {
+            room.check_replays();
         }
-        let outcome = room.outcome().expect("nine marks end a game");
-        assert_ne!(outcome.winner, Some(human), "with seed {seed}");
-        won += u32::from(outcome.winner == Some(bot));
-        room.check_replays(&Options {}, seed);
-    }
-    assert!(won > 60, "won {won} of 100 against chance");
+    });
+    let won = |id| outcomes.iter().filter(|end| end.winner == Some(PlayerId(id))).count();
+    assert_eq!(won(1), 0);
+    assert!(won(2) * 10 > outcomes.len() * 6, "won {} against chance", won(2));
+}
+
+#[test]
+fn whatever_holds_for_every_game_holds() {
+    check_game(TicTacToe, Options {});
 }

@@ -2,7 +2,9 @@
 
 use super::probe::{Action, BOT_TOTAL_MAX, Options, THINKING_TIME};
 use super::{Done, P1, P2, Table, add_bot, millis, secs};
-use crate::{AfterGrace, Bot as _, BotTurn, CloseReason, Command, Effort, Refusal, SeatKind};
+use crate::{
+    AfterGrace, Bot as _, BotTurn, CloseReason, Command, Effort, Fault, Refusal, SeatKind,
+};
 
 use super::Probe;
 
@@ -186,6 +188,21 @@ fn bot_whose_view_panics_decides_nothing() {
     let turn = table.due();
     table.room.game().arm("view", super::probe::How::Panics);
     assert!(table.answer(turn).unwrap().is_none());
+}
+
+#[test]
+fn breakdown_of_a_bot_or_its_view_is_told_to_who_asks_for_it() {
+    for (level, callback) in [("breaks", "decide"), ("adds", "view")] {
+        let mut table = with_bot(level);
+        table.pass(THINKING_TIME);
+        let turn = table.due();
+        if callback == "view" {
+            table.room.game().arm("view", super::probe::How::Panics);
+        }
+        let failure = turn.try_decide().unwrap_err();
+        assert_eq!(failure.callback, callback);
+        assert!(matches!(failure.fault, Fault::Panicked(_)), "{failure}");
+    }
 }
 
 #[test]

@@ -252,6 +252,17 @@ fn rooms_of_different_seeds_draw_differently() {
 }
 
 #[test]
+fn state_laid_out_in_a_saved_room_is_the_restored_rooms_alone() {
+    let table = Table::with(&["Ada"]);
+    let mut saved = table.room.save();
+    saved.state_mut().total = 77;
+    let restored = restored(&table, saved);
+    assert_eq!(restored.room.head().state.total, 77);
+    assert_eq!(restored.seen().state.total, 77);
+    assert_eq!(table.room.head().state.total, 0);
+}
+
+#[test]
 fn restored_room_keeps_the_rules_it_was_made_with_and_asks_its_bots_anew() {
     let mut table = Table::with(&["Ada"]);
     table.must(super::add_bot("adds"));

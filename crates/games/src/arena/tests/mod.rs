@@ -5,11 +5,11 @@ mod whole_games;
 use std::time::Duration;
 
 use parlor_core::{Bounded, Command, Game as _, Phase, PlayerId, Refusal, SeatKind};
+use parlor_testkit::Playroom;
 use serde_json::json;
 
 use super::round::{DASH, DASH_AGAIN, DASH_TENTHS, SAFE, SPEED, SPEED_IT};
 use super::{Action, Arena, Axis, Event, HEIGHT, Options, RADIUS, STEPS_PER_SECOND, WIDTH};
-use crate::playroom::Playroom;
 
 /// What a step takes. A little more than the longest of them, which are whole milliseconds.
 const STEP: Duration = Duration::from_millis(34);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use parlor_core::rand::SeedableRng as _;
 use parlor_core::{Bounded, Command, Game as _, GameRng, Phase, PlayerId};
+use parlor_testkit::Playroom;
 use proptest::prelude::*;
 
 use super::super::field::Point;
 use super::super::{Action, Arena, Axis, Event, Options, View};
-use crate::playroom::Playroom;
 
 /// What is true of every state of a round that is on.
 #[track_caller]
@@ -103,7 +103,7 @@ proptest! {
         }
         // Once in a second and a half at most.
         prop_assert!(tags <= usize::try_from(round_seconds).unwrap(), "{} tags", tags);
-        room.check_replays(&options, seed);
+        room.check_replays();
     }
 
     /// Whatever clients send, as often as they like.
@@ -124,7 +124,7 @@ proptest! {
             room.step();
             check_invariants(&room, &before);
         }
-        room.check_replays(&options, seed);
+        room.check_replays();
     }
 }
 

@@ -5,10 +5,10 @@ mod whole_games;
 use std::time::Duration;
 
 use parlor_core::{Bounded, Command, Game as _, Phase, PlayerId, PlayerMap, Refusal};
+use parlor_testkit::{Playroom, check_game};
 use serde_json::json;
 
 use super::{Action, DICE, Event, Farkle, Options, Outcome, Stage, View, score};
-use crate::playroom::Playroom;
 
 /// The view of a player at the beginning of its turn, among two without points.
 pub(super) fn view(turn: PlayerId) -> View {
@@ -30,11 +30,10 @@ pub(super) fn view(turn: PlayerId) -> View {
 /// A game that has just begun, and its players in the order of turns.
 fn game(players: usize) -> (Playroom<Farkle>, Vec<PlayerId>) {
     let mut room = Playroom::<Farkle>::new(Options::default(), 1);
-    let host = room.join("Ada");
-    for name in ["Bob", "Cyd", "Dee", "Eve", "Fay"].iter().take(players - 1) {
+    for name in &["Ada", "Bob", "Cyd", "Dee", "Eve", "Fay"][..players] {
         room.join(name);
     }
-    room.command(Command::Start(host)).unwrap();
+    room.start();
     let order = room.view().players;
     (room, order)
 }
@@ -72,9 +71,9 @@ fn only_the_host_starts_and_not_alone() {
     assert!(matches!(room.command(Command::Start(ada)), Err(Refusal::NotReady(_))));
     let bob = room.join("Bob");
     assert_eq!(room.command(Command::Start(bob)), Err(Refusal::NotHost));
-    assert_eq!(room.room().head().phase, Phase::Lobby);
-    room.command(Command::Start(ada)).unwrap();
-    assert_eq!(room.room().head().phase, Phase::Playing);
+    assert_eq!(room.phase(), Phase::Lobby);
+    room.start();
+    assert_eq!(room.phase(), Phase::Playing);
 }
 
 #[test]
@@ -113,10 +112,10 @@ fn lots_decide_the_order_of_turns() {
     let firsts: Vec<PlayerId> = (0..30)
         .map(|seed| {
             let mut room = Playroom::<Farkle>::new(Options::default(), seed);
-            let host = room.join("Ada");
+            room.join("Ada");
             room.join("Bob");
             room.join("Cyd");
-            room.command(Command::Start(host)).unwrap();
+            room.start();
             let view = room.view();
             assert_eq!(view.turn, Some(view.players[0]));
             view.players[0]
@@ -303,19 +302,19 @@ fn each_turn_has_its_whole_time_whenever_the_last_one_ended() {
 fn chosen_time_is_the_time_of_a_turn() {
     let options = Options { turn_seconds: Bounded::new(5).unwrap(), ..Options::default() };
     let mut room = Playroom::<Farkle>::new(options, 1);
-    let host = room.join("Ada");
+    room.join("Ada");
     room.join("Bob");
-    room.command(Command::Start(host)).unwrap();
+    room.start();
     assert_eq!(room.view().deadline, Some(room.now() + Duration::from_secs(5)));
 }
 
 #[test]
 fn clock_plays_for_one_who_is_away_and_back_in_time_it_plays_on() {
     let (mut room, order) = game(2);
-    room.command(Command::Disconnect(order[0])).unwrap();
+    room.disconnect(order[0]);
     room.wait(turn_time() - Duration::from_secs(1));
     assert_eq!(room.view().turn, Some(order[0]));
-    room.command(Command::Reconnect(order[0])).unwrap();
+    room.reconnect(order[0]);
     room.wait(Duration::from_secs(1));
     assert_eq!((room.view().turn, room.view().players), (Some(order[1]), order.clone()));
 
@@ -330,7 +329,7 @@ fn who_leaves_in_its_turn_passes_the_dice_to_the_next() {
         for _ in 0..place {
             bank(&mut room, 100);
         }
-        room.command(Command::Leave(order[place])).unwrap();
+        room.leave(order[place]);
         let view = room.view();
         assert_eq!(view.turn, Some(order[(place + 1) % 3]));
         assert_eq!((view.stage, view.turn_points), (Stage::Ready, 0));
@@ -349,7 +348,7 @@ fn who_leaves_out_of_turn_disturbs_nobody() {
         lay_out(&mut room, Stage::Kept, &[2, 3, 4, 4], &[1, 5], 150);
         let before = room.view();
         room.wait(Duration::from_secs(1));
-        room.command(Command::Leave(order[leaves])).unwrap();
+        room.leave(order[leaves]);
 
         let mut expect = before;
         expect.players.retain(|player| *player != order[leaves]);
@@ -362,9 +361,9 @@ fn who_leaves_out_of_turn_disturbs_nobody() {
 fn who_is_left_alone_has_won() {
     let (mut room, order) = game(3);
     bank(&mut room, 1_000);
-    room.command(Command::Leave(order[0])).unwrap();
+    room.leave(order[0]);
     assert_eq!(room.outcome(), None);
-    room.command(Command::Leave(order[1])).unwrap();
+    room.leave(order[1]);
     let outcome = room.outcome().unwrap();
     assert_eq!((outcome.winner, outcome.scores.len()), (order[2], 1));
 }
@@ -374,11 +373,11 @@ fn who_is_left_alone_has_won() {
 fn last_round_ends_also_when_players_leave_in_it() {
     let (mut room, order) = game(4);
     bank(&mut room, 10_000);
-    room.command(Command::Leave(order[0])).unwrap();
+    room.leave(order[0]);
     bank(&mut room, 400);
     bank(&mut room, 300);
     assert_eq!((room.outcome(), room.view().turn), (None, Some(order[3])));
-    room.command(Command::Leave(order[3])).unwrap();
+    room.leave(order[3]);
     let outcome = room.outcome().unwrap();
     assert_eq!((outcome.winner, outcome.scores.len()), (order[1], 2));
 }
@@ -386,14 +385,14 @@ fn last_round_ends_also_when_players_leave_in_it() {
 #[test]
 fn who_leaves_the_lobby_is_not_missed_at_the_start() {
     let mut room = Playroom::<Farkle>::new(Options::default(), 1);
-    let host = room.join("Ada");
+    let ada = room.join("Ada");
     let bob = room.join("Bob");
     let cyd = room.join("Cyd");
-    room.command(Command::Leave(bob)).unwrap();
-    room.command(Command::Start(host)).unwrap();
+    room.leave(bob);
+    room.start();
     let mut players = room.view().players;
     players.sort_unstable();
-    assert_eq!(players, [host, cyd]);
+    assert_eq!(players, [ada, cyd]);
 }
 
 #[test]
@@ -402,4 +401,9 @@ fn every_level_that_is_offered_has_a_bot_and_no_other() {
         assert!(Farkle.bot(level).is_some(), "{level}");
     }
     assert!(Farkle.bot("reckless").is_none());
+}
+
+#[test]
+fn whatever_holds_for_every_game_holds() {
+    check_game(Farkle, Options::default());
 }

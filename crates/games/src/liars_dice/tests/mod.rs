@@ -8,10 +8,10 @@ use std::time::Duration;
 use parlor_core::{
     Bounded, Command, Game as _, GameError, Phase, PlayerId, PlayerMap, Refusal, Scalar, Viewer,
 };
+use parlor_testkit::Playroom;
 use serde_json::json;
 
 use super::{Action, BIDS_SHOWN_MAX, Bid, DICE, Event, LiarsDice, Options, Outcome, Reveal, View};
-use crate::playroom::Playroom;
 
 /// The view of player 1 with these dice, against player 2 who has five, at the beginning of a round.
 pub(super) fn view(turn: PlayerId, dice: &[u8]) -> View {

@@ -4,13 +4,13 @@
 //! game is played twice, with other dice under one cup: whatever differs for anyone else is a leak.
 
 use parlor_core::{Command, PlayerId, Viewer};
+use parlor_testkit::Playroom;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{bid, game, lay_out};
 use crate::liars_dice::{Action, LiarsDice};
-use crate::playroom::Playroom;
 
 /// What everyone but `secretive` is shown and told, as it would be sent.
 fn public(room: &mut Playroom<LiarsDice>, order: &[PlayerId], secretive: PlayerId) -> String {

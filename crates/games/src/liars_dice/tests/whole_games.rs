@@ -2,12 +2,12 @@
 
 use parlor_core::rand::SeedableRng as _;
 use parlor_core::{Bounded, Command, Game as _, GameRng, PlayerId};
+use parlor_testkit::Playroom;
 use proptest::prelude::*;
 
 use super::seen_by;
 use crate::bot_games::bot_games;
 use crate::liars_dice::{DICE, LiarsDice, Options, View};
-use crate::playroom::Playroom;
 
 /// What is true of every state that players see, and of every step from one to the next.
 #[track_caller]
@@ -115,7 +115,7 @@ proptest! {
         };
         let room = play(options, seed, &is_cunning);
         if seed % 8 == 0 {
-            room.check_replays(&options, seed);
+            room.check_replays();
         }
     }
 }
