@@ -355,7 +355,11 @@ impl<G: Game> GameRoom<G> {
     /// Lets a bot decide, without the lock, and brings its decision.
     fn ask_bot(&self, turn: BotTurn<G>) {
         let (bot, version) = (turn.player(), turn.version());
-        let action = turn.decide();
+        let action = turn.try_decide().unwrap_or_else(|failure| {
+            let (room, reference) = (self.code, crate::secrets::new_reference());
+            tracing::error!(game_type = G::GAME_TYPE, %room, reference, %failure, "a bot broke down");
+            None
+        });
 
         let now = self.shared.clock.now();
         let mut inner = self.lock(now);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use parlor_core::{Game as _, Phase, PlayerId, Refusal, Viewer};
+use parlor_core::{
+    About, Ctx, Game, GameError, Never, Phase, PlayerId, Profile, Refusal, Rules, Scalar, Seat,
+    Signal, Viewer,
+};
 use parlor_testkit::{Playroom, moves};
 
 use crate::cards::{Cards, Event, Options, Play, TURN, View};
@@ -151,4 +154,83 @@ fn arranged_state_is_played_on_and_replayed() {
     room.act(players[0], FIRST).unwrap();
     assert_eq!(room.outcome().unwrap().winner, players[0]);
     room.check_replays();
+}
+
+/// The program around the rooms knows how good somebody is, and gives a handicap.
+#[test]
+fn what_the_program_around_the_rooms_says_reaches_the_game_and_is_replayed() {
+    let mut room = Playroom::<Handicap>::new(Options {}, 1);
+    room.join_as("Ada", Profile::from([("rank".to_owned(), Scalar::Int(7))]));
+    room.join("Bob");
+    assert_eq!(room.view(), [7, 0]);
+
+    let signal = |name: &str| Signal { name: name.to_owned(), ..Signal::default() };
+    room.signal(signal("double")).unwrap();
+    assert_eq!(room.view(), [14, 0]);
+    let refused = room.signal(signal("triple")).unwrap_err();
+    assert!(matches!(refused, Refusal::Game(error) if error.code() == "UNKNOWN_SIGNAL"));
+    assert_eq!(room.view(), [14, 0]);
+    room.check_replays();
+}
+
+#[derive(Default)]
+struct Handicap;
+
+impl Game for Handicap {
+    const GAME_TYPE: &'static str = "handicap";
+    type Options = Options;
+    type State = Vec<i64>;
+    type Action = Never;
+    type Event = Never;
+    type View = Vec<i64>;
+    type Timer = Never;
+    type Outcome = Never;
+
+    fn about(&self) -> About {
+        About::new("Handicap", 2, 2)
+    }
+
+    fn rules(&self, _: &Options) -> Rules {
+        Rules::seats(2, 2)
+    }
+
+    fn setup(&self, _: &Options, _: &mut Ctx<'_, Self>) -> Result<Vec<i64>, GameError> {
+        Ok(Vec::new())
+    }
+
+    fn on_start(&self, ranks: &mut Vec<i64>, ctx: &mut Ctx<'_, Self>) -> Result<(), GameError> {
+        let rank = |seat: &Seat| match seat.profile().and_then(|profile| profile.get("rank")) {
+            Some(Scalar::Int(rank)) => *rank,
+            _ => 0,
+        };
+        ranks.extend(ctx.players().map(rank));
+        Ok(())
+    }
+
+    fn on_action(
+        &self,
+        _: &mut Vec<i64>,
+        _: PlayerId,
+        action: Never,
+        _: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        match action {}
+    }
+
+    fn on_signal(
+        &self,
+        ranks: &mut Vec<i64>,
+        signal: Signal,
+        _: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        if signal.name != "double" {
+            return Err(GameError::new("UNKNOWN_SIGNAL", "only doubling is known"));
+        }
+        ranks.iter_mut().for_each(|rank| *rank *= 2);
+        Ok(())
+    }
+
+    fn view(&self, ranks: &Vec<i64>, _: Viewer) -> Vec<i64> {
+        ranks.clone()
+    }
 }
