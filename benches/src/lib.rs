@@ -2,6 +2,7 @@
 //! sockets. [`arena`] has the same for a game that steps.
 
 pub mod arena;
+pub mod load;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

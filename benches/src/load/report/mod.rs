@@ -1,0 +1,194 @@
+//! What a run of the load tool found: plain data, written as JSON, as tables for a terminal, and as a page.
+
+use serde::{Deserialize, Serialize};
+
+/// All of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The tool's version.
+    pub version: String,
+    /// When it began, in seconds since 1970.
+    pub began_at: u64,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What was done: a scenario's name.
+    pub scenario: String,
+    /// With which settings: names and values, in the order in which they are shown.
+    pub settings: Vec<(String, String)>,
+    /// Who was measured: the server, and whatever it was compared with.
+    pub series: Vec<Series>,
+    /// What was asked for and whether it was so.
+    pub checks: Vec<Check>,
+    /// Figures of a scenario that has no steps, such as memory for each connection.
+    pub figures: Vec<Figure>,
+    /// What all that means for a machine such as this one.
+    pub plan: Option<Plan>,
+    /// What a reader has to know: raised limits, players added, what could not be measured.
+    pub notes: Vec<String>,
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Machine {
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Its memory.
+    pub memory_bytes: u64,
+    /// What it runs on.
+    pub kernel: String,
+    /// The processor's name.
+    pub processor: String,
+}
+
+/// One who was measured, at rising rates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    /// "server" or "bare hub".
+    pub target: String,
+    /// "JSON" or "MessagePack"; empty where there is no choice.
+    pub codec: String,
+    /// In the order in which they were made.
+    pub steps: Vec<Step>,
+    /// The highest rate that kept the objective, in deliveries a second.
+    pub held: Option<f64>,
+}
+
+/// What was measured at one rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// Connections.
+    pub players: usize,
+    /// Rooms that they were in.
+    pub rooms: usize,
+    /// What was asked for, in deliveries a second: an event that reaches one player.
+    pub wanted_per_second: f64,
+    /// What came, in deliveries a second.
+    pub delivered_per_second: f64,
+    /// How long was measured, after the warm-up.
+    pub seconds: f64,
+    /// Actions sent.
+    pub sent: u64,
+    /// Deliveries that these should have led to.
+    pub expected: u64,
+    /// Deliveries that came.
+    pub delivered: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Connections that were lost.
+    pub disconnected: u64,
+    /// From the time at which an action was to be sent to that of a delivery.
+    pub latency: Percentiles,
+    /// By how much actions were sent later than they were to be: the generator's own fault.
+    pub lag: Percentiles,
+    /// How much of one core the generator used.
+    pub generator_cores: f64,
+    /// What came in, in bytes a second over all connections.
+    pub bytes_per_second: f64,
+    /// What the measured process used, when it could be seen.
+    pub usage: Option<Usage>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// What a process used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Cores, in its own code.
+    pub user_cores: f64,
+    /// Cores, in the kernel for it.
+    pub kernel_cores: f64,
+    /// Memory at the end.
+    pub memory_bytes: u64,
+}
+
+/// How long things took, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Percentiles {
+    /// Half of them were as quick.
+    pub p50: u64,
+    /// 90 of a hundred.
+    pub p90: u64,
+    /// 99 of a hundred.
+    pub p99: u64,
+    /// 999 of a thousand.
+    pub p999: u64,
+    /// All of them.
+    pub max: u64,
+}
+
+/// Whether a step kept the objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It did.
+    Held,
+    /// It did not.
+    Missed,
+    /// Nobody knows: the generator could not keep up.
+    GeneratorSaturated,
+}
+
+/// Something that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// How much of it, with its unit.
+    pub wanted: String,
+    /// What it was.
+    pub found: String,
+    /// Whether that is enough.
+    pub passed: bool,
+}
+
+/// A figure with its unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figure {
+    /// What it is of.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: String,
+}
+
+/// What a machine such as the measured one holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Actions of each player a second that this is about.
+    pub actions_per_player: f64,
+    /// Players in each room.
+    pub room_players: usize,
+    /// Players whom one core serves within the objective.
+    pub players_per_core: f64,
+    /// Memory of a thousand players.
+    pub bytes_per_1000_players: f64,
+    /// Network of one player, out of the server, in bytes a second.
+    pub bytes_per_player_second: f64,
+    /// What runs out first.
+    pub limit: String,
+}
+
+impl Step {
+    /// Deliveries that never came.
+    pub fn lost(&self) -> u64 {
+        self.expected.saturating_sub(self.delivered)
+    }
+
+    /// Processor time of the measured process for each delivery, in microseconds, which is also the seconds
+    /// of a core for a million of them.
+    pub fn cpu_micros_per_delivery(&self) -> Option<f64> {
+        let usage = self.usage?;
+        let cores = usage.user_cores + usage.kernel_cores;
+        (self.delivered_per_second > 0.0).then(|| cores * 1e6 / self.delivered_per_second)
+    }
+}
