@@ -1,5 +1,7 @@
 //! What a run of the load tool found: plain data, written as JSON, as tables for a terminal, and as a page.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// All of a run.
@@ -176,6 +178,24 @@ pub struct Plan {
     pub bytes_per_player_second: f64,
     /// What runs out first.
     pub limit: String,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held",
+            Self::Missed => "missed",
+            Self::GeneratorSaturated => "the generator could not keep up",
+        })
+    }
+}
+
+impl Series {
+    /// The step with the highest rate that kept the objective.
+    pub fn best(&self) -> Option<&Step> {
+        let held = self.steps.iter().filter(|step| step.verdict == Verdict::Held);
+        held.max_by(|one, other| one.wanted_per_second.total_cmp(&other.wanted_per_second))
+    }
 }
 
 impl Step {
