@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use parlor_bench::load::capacity::{self, Progress, Scenario, Settings};
 use parlor_bench::load::report::Step;
-use parlor_bench::load::{Objective, hub, serve};
+use parlor_bench::load::{BoxedGame, Objective, hub, serve};
 use parlor_protocol::Codec;
 use url::Url;
 
@@ -59,6 +59,9 @@ struct Capacity {
     /// Players. By default as fits the scenario.
     #[arg(long, value_name = "NUMBER")]
     players: Option<usize>,
+    /// With `--scenario game`: which one. By default each in turn.
+    #[arg(long, value_enum)]
+    game: Option<GameName>,
     /// Players in each room.
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     room_players: usize,
@@ -100,8 +103,20 @@ enum ScenarioName {
     JoinStorm,
     /// All connections are cut at once.
     ReconnectStorm,
+    /// Games in the box, played by their bots over sockets.
+    Game,
+    /// Everything together, for as long as you like: rooms under load, people who come and go, games.
+    Mixed,
     /// 1000 players with 10 000 messages a second, then 10 000 players.
     Baseline,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum GameName {
+    Tictactoe,
+    Farkle,
+    LiarsDice,
+    Arena,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -142,7 +157,7 @@ impl Capacity {
     }
 
     fn settings(&self) -> Result<Settings, Box<dyn Error>> {
-        let scenario = self.scenario.scenario();
+        let scenario = self.scenario.scenario(self.game);
         Ok(Settings {
             scenario,
             server: self.url.as_ref().map(address).transpose()?,
@@ -159,21 +174,35 @@ impl Capacity {
     }
 }
 
+impl GameName {
+    fn boxed(self) -> BoxedGame {
+        match self {
+            Self::Tictactoe => BoxedGame::TicTacToe,
+            Self::Farkle => BoxedGame::Farkle,
+            Self::LiarsDice => BoxedGame::LiarsDice,
+            Self::Arena => BoxedGame::Arena,
+        }
+    }
+}
+
 impl ScenarioName {
-    fn scenario(self) -> Scenario {
+    fn scenario(self, game: Option<GameName>) -> Scenario {
         match self {
             Self::Rooms => Scenario::Rooms,
             Self::BigRoom => Scenario::BigRoom,
             Self::Idle => Scenario::Idle,
             Self::JoinStorm => Scenario::JoinStorm,
             Self::ReconnectStorm => Scenario::ReconnectStorm,
+            Self::Game => Scenario::Game(game.map(GameName::boxed)),
+            Self::Mixed => Scenario::Mixed,
             Self::Baseline => Scenario::Baseline,
         }
     }
 
     fn players(self) -> usize {
         match self {
-            Self::Rooms | Self::BigRoom => 1000,
+            Self::Rooms | Self::BigRoom | Self::Mixed => 1000,
+            Self::Game => 200,
             Self::Idle => 9000,
             Self::JoinStorm | Self::ReconnectStorm => 5000,
             Self::Baseline => 10_000,

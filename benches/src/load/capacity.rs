@@ -8,12 +8,14 @@ use parlor_protocol::Codec;
 
 use super::crowd::{CrowdError, Seating};
 use super::echo::ROOM_PLAYERS_MAX;
+use super::games::BoxedGame;
 use super::objective::Objective;
+use super::process::Reading;
 use super::report::{Check, Figure, Plan, Report, Series, Step};
 use super::steady::{Pace, climb, codec_name, measure};
 use super::storms::{bystanders, cut_and_return, join};
 use super::target::Target;
-use super::{Crowd, process, serve};
+use super::{Crowd, games, mixed, process, serve};
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub enum Scenario {
     JoinStorm,
     /// All connections are cut at once.
     ReconnectStorm,
+    /// A game in the box, or each of them in turn, played by its bots over sockets.
+    Game(Option<BoxedGame>),
+    /// Everything together for a long time: rooms under load, people who come and go, real games.
+    Mixed,
     /// The first targets ever set for such a server, each with its figure.
     Baseline,
 }
@@ -98,6 +104,8 @@ impl Scenario {
             Self::Idle => "idle",
             Self::JoinStorm => "join-storm",
             Self::ReconnectStorm => "reconnect-storm",
+            Self::Game(_) => "game",
+            Self::Mixed => "mixed",
             Self::Baseline => "baseline",
         }
     }
@@ -144,6 +152,8 @@ pub fn run(settings: &Settings, progress: &mut dyn Progress) -> Result<Report, C
         Scenario::Idle => run.idle()?,
         Scenario::JoinStorm => run.join_storm()?,
         Scenario::ReconnectStorm => run.reconnect_storm()?,
+        Scenario::Game(game) => run.games(game)?,
+        Scenario::Mixed => run.mixed()?,
         Scenario::Baseline => run.baseline()?,
     }
     Ok(run.report)
@@ -294,6 +304,54 @@ impl Run<'_> {
                 },
             ));
         }
+        Ok(())
+    }
+
+    fn games(&mut self, game: Option<BoxedGame>) -> Result<(), CapacityError> {
+        let games = game.map_or(BoxedGame::ALL.to_vec(), |game| vec![game]);
+        for codec in self.settings.codecs.clone() {
+            for game in &games {
+                let name = format!("{}, {}", game.name(), codec_name(codec));
+                self.progress.begins(&name);
+                let server = self.server()?;
+                let process = server.process();
+                let reading = process.map(Reading::take).transpose()?;
+                let (players, duration) = (self.settings.players, self.settings.duration);
+                let played = games::play(*game, server.address, codec, players, duration)?;
+                let usage = match (process, reading) {
+                    (Some(process), Some(reading)) => Some(reading.usage_since(process)?),
+                    _ => None,
+                };
+                self.report.figures.extend(played.figures(&name, duration, usage));
+                self.report.checks.push(played.check(&name));
+            }
+        }
+        Ok(())
+    }
+
+    fn mixed(&mut self) -> Result<(), CapacityError> {
+        let server = self.own_server()?;
+        let process = server.process().ok_or(CapacityError::NeedsOwnServer)?;
+        let codec = self.settings.codecs.first().copied().unwrap_or(Codec::Json);
+        let settings = self.settings;
+        let rooms = self.seating(&server, codec, settings.players, settings.room_players);
+        let pace = Pace {
+            actions_per_second: settings.players as f64 * settings.rate.unwrap_or(MIXED_RATE),
+            warm_up: settings.warm_up,
+            duration: settings.duration,
+            one_sender: false,
+        };
+        self.progress.begins("rooms, people who come and go, and real games");
+        let mixed = mixed::run(rooms, &pace, process, &settings.objective)?;
+        self.progress.step(SERVER, &mixed.step);
+        self.report.figures.extend(mixed.figures());
+        self.report.checks.extend(mixed.checks(&settings.objective));
+        self.report.series.push(Series {
+            target: SERVER.to_owned(),
+            codec: codec_name(codec).to_owned(),
+            steps: vec![mixed.step],
+            held: None,
+        });
         Ok(())
     }
 
@@ -450,6 +508,8 @@ fn plan(series: &Series, one_sender: bool) -> Option<Plan> {
 const SERVER: &str = "server";
 const SERVER_CORE: &str = "0";
 const GENERATOR_CORE: &str = "1";
+/// Actions of each player a second in the mixture, unless it is said.
+const MIXED_RATE: f64 = 6.0;
 /// Deliveries a second at which the search for the highest rate begins.
 const FIRST_DELIVERIES: f64 = 60_000.0;
 /// Clients on their way to their seats at a time.

@@ -9,7 +9,9 @@ pub mod capacity;
 mod crowd;
 mod echo;
 mod fleet;
+mod games;
 pub mod hub;
+mod mixed;
 mod objective;
 mod process;
 pub mod report;
@@ -23,4 +25,5 @@ mod target;
 use crowd::Crowd;
 
 pub use crowd::CrowdError;
+pub use games::BoxedGame;
 pub use objective::{Objective, ParseObjectiveError};
