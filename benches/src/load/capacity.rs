@@ -8,6 +8,7 @@ use parlor_protocol::Codec;
 
 use super::crowd::{CrowdError, Seating};
 use super::echo::ROOM_PLAYERS_MAX;
+use super::foreign::Foreign;
 use super::games::BoxedGame;
 use super::objective::Objective;
 use super::process::Reading;
@@ -15,7 +16,7 @@ use super::report::{Check, Figure, Plan, Report, Series, Step};
 use super::steady::{Pace, climb, codec_name, measure};
 use super::storms::{bystanders, cut_and_return, join};
 use super::target::Target;
-use super::{Crowd, games, mixed, process, serve};
+use super::{Crowd, foreign, games, mixed, process, serve};
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +146,19 @@ pub fn run(settings: &Settings, progress: &mut dyn Progress) -> Result<Report, C
     if settings.server.is_none() {
         report.notes.push(serve::RAISED.to_owned());
     }
-    let mut run = Run { settings, report, progress };
+    let foreign = settings.server.map(foreign::look).transpose()?;
+    if let Some(foreign) = &foreign {
+        let by = if foreign.voice.is_chat { "chat" } else { "actions" };
+        report.notes.push(format!(
+            "players speak by {by} in rooms of {}, at most {} times a second each; more players are added where \
+             that is not enough",
+            foreign.voice.game_type, foreign.requests_per_second,
+        ));
+        if foreign.room_players_max < settings.room_players {
+            report.notes.push(format!("that game's rooms hold only {}", foreign.room_players_max));
+        }
+    }
+    let mut run = Run { settings, foreign, report, progress };
     match settings.scenario {
         Scenario::Rooms => run.steady(settings.room_players, false)?,
         Scenario::BigRoom => run.steady(settings.players, true)?,
@@ -161,6 +174,8 @@ pub fn run(settings: &Settings, progress: &mut dyn Progress) -> Result<Report, C
 
 struct Run<'a> {
     settings: &'a Settings,
+    /// Of a server that this tool has not started.
+    foreign: Option<Foreign>,
     report: Report,
     progress: &'a mut dyn Progress,
 }
@@ -224,7 +239,8 @@ impl Run<'_> {
             });
         }
         let first = pace(FIRST_DELIVERIES / room_players as f64);
-        Ok(climb(target, seating, first, &settings.objective, told)?)
+        let allowed = self.foreign.as_ref().map(|foreign| foreign.requests_per_second);
+        Ok(climb(target, seating, first, &settings.objective, allowed, told)?)
     }
 
     fn idle(&mut self) -> Result<(), CapacityError> {
@@ -425,12 +441,15 @@ impl Run<'_> {
         players: usize,
         room_players: usize,
     ) -> Seating {
+        let room_players_max =
+            self.foreign.as_ref().map_or(usize::MAX, |foreign| foreign.room_players_max);
         Seating {
             server: target.address,
             codec,
+            voice: self.foreign.as_ref().map(|foreign| foreign.voice.clone()).unwrap_or_default(),
             has_seats: target.has_seats,
             players,
-            room_players: room_players.min(players),
+            room_players: room_players.min(players).min(room_players_max),
             joining_max: JOINING,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
@@ -15,16 +16,32 @@ use super::fleet::{Fleet, Happening};
 use super::stamp::Stamp;
 
 /// Who is to sit where.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seating {
     pub(super) server: SocketAddr,
     pub(super) codec: Codec,
+    pub(super) voice: Voice,
     /// Whether there are seats at all: a bare hub has rooms that are only a path.
     pub(super) has_seats: bool,
     pub(super) players: usize,
     pub(super) room_players: usize,
     /// Clients on their way at a time.
     pub(super) joining_max: usize,
+}
+
+/// How players make themselves heard.
+#[derive(Clone, Debug)]
+pub(super) struct Voice {
+    /// The game that they sit down to.
+    pub(super) game_type: Arc<str>,
+    /// By chat, which every game's rooms have, and not by the game's actions.
+    pub(super) is_chat: bool,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { game_type: GAME_TYPE.into(), is_chat: false }
+    }
 }
 
 /// Players, the first of each room first: player number `n` is in room `n / room_players`.
@@ -48,13 +65,19 @@ pub(super) struct Seat {
     pub(super) id: u64,
 }
 
-/// An action as a request.
+/// What is said, as a request.
 #[derive(Serialize)]
-struct Act {
+struct Speech<T> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: u64,
-    data: Say,
+    data: T,
+}
+
+/// A line of chat.
+#[derive(Serialize)]
+struct Line {
+    text: Stamp,
 }
 
 /// Why they do not sit.
@@ -91,9 +114,9 @@ impl Crowd {
     pub(super) fn seat(seating: Seating) -> Result<Self, CrowdError> {
         let mut crowd = Self {
             fleet: Fleet::new()?,
-            seating,
             seats: vec![Seat::default(); seating.players],
             rooms: vec![None; seating.players.div_ceil(seating.room_players)],
+            seating,
         };
         crowd.sit_down()?;
         Ok(crowd)
@@ -169,7 +192,7 @@ impl Crowd {
                 // The last room may be a smaller one.
                 let left = self.seats.len() - room * self.seating.room_players;
                 let seats = self.seating.room_players.min(left).max(2);
-                let data = json!({"gameType": GAME_TYPE, "playerName": name, "maxPlayers": seats});
+                let data = json!({"gameType": &*self.seating.voice.game_type, "playerName": name, "maxPlayers": seats});
                 json!({"type": "create_room", "id": 1, "data": data})
             }
             Some(code) => {
@@ -190,8 +213,13 @@ impl Crowd {
         let seat = &mut self.seats[number];
         seat.id += 1;
         message.clear();
-        let request = Act { kind: "game_action", id: seat.id, data: Say { at } };
-        self.seating.codec.encode_into(&request, message).expect("an action can be encoded");
+        let (codec, id) = (self.seating.codec, seat.id);
+        let encoded = if self.seating.voice.is_chat {
+            codec.encode_into(&Speech { kind: "chat", id, data: Line { text: at } }, message)
+        } else {
+            codec.encode_into(&Speech { kind: "game_action", id, data: Say { at } }, message)
+        };
+        encoded.expect("plain data can be encoded");
         self.fleet.send(number, message);
     }
 

@@ -34,12 +34,12 @@ pub(super) fn run(
     process: u32,
     objective: &Objective,
 ) -> Result<Mixed, CrowdError> {
-    let mut crowd = Crowd::seat(rooms)?;
+    let mut crowd = Crowd::seat(rooms.clone())?;
     crowd.settle()?;
     let duration = pace.warm_up + pace.duration;
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let comings = scope.spawn(|| come_and_go(rooms, &is_over));
+        let comings = scope.spawn(|| come_and_go(&rooms, &is_over));
         let memory = scope.spawn(|| watch_memory(process, &is_over));
         let games = BoxedGame::ALL.map(|game| {
             let (server, codec) = (rooms.server, rooms.codec);
@@ -63,12 +63,12 @@ pub(super) fn run(
 }
 
 /// Small rooms that are opened, talked in and left, one after another.
-fn come_and_go(rooms: Seating, is_over: &AtomicBool) -> Result<u64, CrowdError> {
-    let seating = Seating { players: COMING, room_players: 2, ..rooms };
+fn come_and_go(rooms: &Seating, is_over: &AtomicBool) -> Result<u64, CrowdError> {
+    let seating = Seating { players: COMING, room_players: 2, ..rooms.clone() };
     let mut comings = 0;
     let mut message = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
-        let mut crowd = Crowd::seat(seating)?;
+        let mut crowd = Crowd::seat(seating.clone())?;
         for number in 0..COMING {
             crowd.act(number, Stamp::of(0), &mut message);
         }

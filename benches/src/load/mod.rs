@@ -9,6 +9,7 @@ pub mod capacity;
 mod crowd;
 mod echo;
 mod fleet;
+mod foreign;
 mod games;
 pub mod hub;
 mod mixed;

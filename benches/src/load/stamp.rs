@@ -7,7 +7,7 @@ use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since a generator began, written as `@` and sixteen digits. Text is the same bytes in JSON and in
-/// MessagePack, and nothing else that is sent under load has an `@` in it.
+/// MessagePack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp([u8; LENGTH]);
 
@@ -25,8 +25,12 @@ impl Stamp {
 
     /// The first one in a message.
     pub(super) fn find(message: &[u8]) -> Option<(Self, u64)> {
-        let start = memchr::memchr(b'@', message)?;
-        let text: &[u8; LENGTH] = message.get(start..)?.first_chunk()?;
+        // In MessagePack the number 64 is the same byte as the sign.
+        memchr::memchr_iter(b'@', message).find_map(|start| Self::read(&message[start..]))
+    }
+
+    fn read(message: &[u8]) -> Option<(Self, u64)> {
+        let text: &[u8; LENGTH] = message.first_chunk()?;
         let micros = text[1..].iter().try_fold(0_u64, |micros, digit| {
             let digit = char::from(*digit).to_digit(16)?;
             Some(micros << 4 | u64::from(digit))
@@ -76,7 +80,8 @@ mod tests {
     fn stamp_is_found_in_a_message_of_either_codec() {
         for micros in [0, 1, 15, 16, 123_456_789, u64::MAX] {
             let stamp = Stamp::of(micros);
-            let message = serde_json::json!({"type": "game_event", "data": {"at": stamp}});
+            let message =
+                serde_json::json!({"type": "game_event", "seq": 64, "data": {"at": stamp}});
             for bytes in
                 [serde_json::to_vec(&message).unwrap(), rmp_serde::to_vec_named(&message).unwrap()]
             {

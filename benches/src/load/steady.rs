@@ -140,10 +140,12 @@ pub(super) fn climb(
     seating: Seating,
     first: Pace,
     objective: &Objective,
+    requests_per_second: Option<f64>,
     told: &mut dyn FnMut(&Step),
 ) -> Result<Series, CrowdError> {
-    let mut climb = Climb { target, seating, crowd: None, steps: Vec::new() };
     let room_players = seating.room_players.min(seating.players) as f64;
+    let codec = seating.codec;
+    let mut climb = Climb { target, seating, crowd: None, steps: Vec::new(), requests_per_second };
     let mut held: Option<f64> = None;
     let mut broke: Option<f64> = None;
     let mut pace = first;
@@ -166,7 +168,7 @@ pub(super) fn climb(
     }
     Ok(Series {
         target: target.name.to_owned(),
-        codec: codec_name(seating.codec).to_owned(),
+        codec: codec_name(codec).to_owned(),
         steps: climb.steps,
         held: held.map(|rate| rate * room_players),
     })
@@ -177,14 +179,19 @@ struct Climb<'a> {
     seating: Seating,
     crowd: Option<Crowd>,
     steps: Vec<Step>,
+    /// What the server lets one client ask, at most.
+    requests_per_second: Option<f64>,
 }
 
 impl Climb<'_> {
     fn step(&mut self, pace: &Pace, objective: &Objective) -> Result<&Step, CrowdError> {
+        if let Some(allowed) = self.requests_per_second {
+            self.add_players(pace, allowed);
+        }
         // After a step that lost somebody all sit down anew.
         let mut crowd = match self.crowd.take() {
             Some(crowd) => crowd,
-            None => Crowd::seat(self.seating)?,
+            None => Crowd::seat(self.seating.clone())?,
         };
         crowd.settle()?;
         let step = measure(&mut crowd, pace, self.target.process(), objective)?;
@@ -193,6 +200,20 @@ impl Climb<'_> {
         }
         self.steps.push(step);
         Ok(self.steps.last().expect("it has just been added"))
+    }
+}
+
+impl Climb<'_> {
+    /// Adds rooms until nobody has to ask more often than the server lets it.
+    fn add_players(&mut self, pace: &Pace, allowed: f64) {
+        let Seating { players, room_players, .. } = self.seating;
+        let senders_in_room = if pace.one_sender { 1 } else { room_players };
+        let senders = pace.actions_per_second / (allowed * OF_THE_LIMIT);
+        let rooms = (senders / senders_in_room as f64).ceil() as usize;
+        if rooms * room_players > players {
+            self.seating.players = rooms * room_players;
+            self.crowd = None;
+        }
     }
 }
 
@@ -301,21 +322,29 @@ const STEP_UP: f64 = 1.5;
 /// When the rate that broke is not further above the one that held, that one is the answer.
 const CLOSE_ENOUGH: f64 = 1.08;
 const STEPS_MAX: usize = 24;
+/// How much of what a server allows is asked of it: sends are not spread perfectly.
+const OF_THE_LIMIT: f64 = 0.8;
 
 #[cfg(test)]
 mod tests {
+    use super::super::crowd::Voice;
     use super::*;
+
+    fn seating(players: usize) -> Seating {
+        Seating {
+            server: ([127, 0, 0, 1], 1).into(),
+            codec: Codec::Json,
+            voice: Voice::default(),
+            has_seats: true,
+            players,
+            room_players: 10,
+            joining_max: 1,
+        }
+    }
 
     #[test]
     fn everybody_acts_as_often_and_no_room_twice_before_all_have() {
-        let seating = Seating {
-            server: ([127, 0, 0, 1], 1).into(),
-            codec: Codec::Json,
-            has_seats: true,
-            players: 30,
-            room_players: 10,
-            joining_max: 1,
-        };
+        let seating = seating(30);
         let order = Order::new(&seating, false);
         let mut acted = [0; 30];
         for number in 0..60 {
@@ -326,6 +355,29 @@ mod tests {
         assert_eq!(acted, [2; 30]);
         let one = Order::new(&seating, true);
         assert_eq!((0..4).map(|number| one.player(number)).collect::<Vec<_>>(), [0, 10, 20, 0]);
+    }
+
+    #[test]
+    fn players_are_added_where_each_may_ask_only_so_often() {
+        let target = Target::elsewhere(([127, 0, 0, 1], 1).into());
+        let seating = seating(30);
+        let mut climb = Climb {
+            target: &target,
+            seating,
+            crowd: None,
+            steps: Vec::new(),
+            requests_per_second: None,
+        };
+        let pace = |actions_per_second| Pace {
+            actions_per_second,
+            warm_up: Duration::ZERO,
+            duration: Duration::ZERO,
+            one_sender: false,
+        };
+        climb.add_players(&pace(1400.0), 60.0);
+        assert_eq!(climb.seating.players, 30, "47 a second each is allowed");
+        climb.add_players(&pace(1500.0), 60.0);
+        assert_eq!(climb.seating.players, 40);
     }
 
     #[test]

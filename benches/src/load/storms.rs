@@ -28,10 +28,11 @@ pub(super) struct Joined {
 pub(super) fn join(target: &Target, seating: Seating) -> Result<(Crowd, Joined), CrowdError> {
     let process = target.process();
     // One room first, so that what is made on first use is not counted.
-    let first = Crowd::seat(Seating { players: seating.room_players, ..seating })?;
+    let first = Crowd::seat(Seating { players: seating.room_players, ..seating.clone() })?;
     let before = process.map(memory_bytes).transpose()?;
     let reading = process.map(Reading::take).transpose()?;
     let began = Instant::now();
+    let players = seating.players;
     let mut crowd = Crowd::seat(seating)?;
     let took = began.elapsed();
     let usage = match (process, reading) {
@@ -43,8 +44,8 @@ pub(super) fn join(target: &Target, seating: Seating) -> Result<(Crowd, Joined),
     drop(first);
     let bytes_each = before
         .zip(after)
-        .map(|(before, after)| after.saturating_sub(before) as f64 / seating.players as f64);
-    Ok((crowd, Joined { crowd_size: seating.players, took, usage, bytes_each }))
+        .map(|(before, after)| after.saturating_sub(before) as f64 / players as f64);
+    Ok((crowd, Joined { crowd_size: players, took, usage, bytes_each }))
 }
 
 impl Joined {
@@ -154,8 +155,11 @@ pub(super) fn cut_and_return(crowd: &mut Crowd) -> io::Result<Returned> {
     Ok(returned)
 }
 
-/// Keeps what each has seen, until nothing more comes.
+/// Lets each ask up to which number it has seen everything, and keeps that.
 fn follow(crowd: &mut Crowd) -> io::Result<()> {
+    for number in 0..crowd.seats.len() {
+        crowd.ask(number, &json!({"type": "get_state"}));
+    }
     let codec = crowd.seating().codec;
     let until = Instant::now() + FOLLOW_MAX;
     let mut quiet_since = Instant::now();
@@ -164,7 +168,9 @@ fn follow(crowd: &mut Crowd) -> io::Result<()> {
         crowd.fleet.turn(TURN, |number, happening| {
             quiet_since = Instant::now();
             if let Happening::Message(payload) = happening
-                && let Some(seq) = tree(codec, payload).and_then(|event| event["seq"].as_u64())
+                && let Some(answer) = tree(codec, payload)
+                && answer["success"] == true
+                && let Some(seq) = answer["data"]["seq"].as_u64()
             {
                 seen.push((number, seq));
             }
@@ -183,10 +189,11 @@ pub(super) fn bystanders<T: Send>(
     duration: Duration,
     storm: impl FnOnce() -> T + Send,
 ) -> Result<(T, super::report::Step), CrowdError> {
+    let actions_per_second = seating.players as f64;
     let mut crowd = Crowd::seat(seating)?;
     crowd.settle()?;
     let pace = Pace {
-        actions_per_second: seating.players as f64,
+        actions_per_second,
         warm_up: Duration::from_millis(200),
         duration,
         one_sender: false,
