@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use parlor_bench::load::capacity::{self, Progress, Scenario, Settings};
-use parlor_bench::load::report::Step;
+use parlor_bench::load::report::{self, Step};
 use parlor_bench::load::{BoxedGame, Objective, hub, serve};
 use parlor_protocol::Codec;
 use url::Url;
@@ -89,6 +89,9 @@ struct Capacity {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as one page with charts.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -149,9 +152,12 @@ impl Capacity {
         let report = capacity::run(&self.settings()?, &mut terminal)?;
         terminal.bar.finish_and_clear();
         let json = serde_json::to_string_pretty(&report)?;
-        writeln!(io::stdout(), "{json}")?;
+        io::stdout().write_all(report::table(&report).as_bytes())?;
         if let Some(path) = &self.json {
             write(path, &json)?;
+        }
+        if let Some(path) = &self.html {
+            write(path, &report::page(&report))?;
         }
         Ok(report.checks.iter().all(|check| check.passed))
     }

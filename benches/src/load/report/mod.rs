@@ -1,8 +1,18 @@
 //! What a run of the load tool found: plain data, written as JSON, as tables for a terminal, and as a page.
 
+mod chart;
+mod page;
+mod terminal;
+mod units;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use page::page;
+pub use terminal::table;
+
+use units::bytes;
 
 /// All of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,7 +200,27 @@ impl fmt::Display for Verdict {
     }
 }
 
+impl Plan {
+    /// Names and values, to be shown.
+    fn rows(&self) -> Vec<(String, String)> {
+        let row = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            row("a player acts", format!("{:.1} times a second", self.actions_per_player)),
+            row("players in a room", self.room_players.to_string()),
+            row("players whom one core serves", format!("{:.0}", self.players_per_core)),
+            row("memory of 1000 players, the process included", bytes(self.bytes_per_1000_players)),
+            row("network of a player", format!("{} a second", bytes(self.bytes_per_player_second))),
+            row("what runs out first", self.limit.clone()),
+        ]
+    }
+}
+
 impl Series {
+    /// As it is called beside others.
+    fn name(&self) -> String {
+        format!("{} {}", self.target, self.codec).trim_end().to_owned()
+    }
+
     /// The step with the highest rate that kept the objective.
     pub fn best(&self) -> Option<&Step> {
         let held = self.steps.iter().filter(|step| step.verdict == Verdict::Held);
@@ -210,5 +240,100 @@ impl Step {
         let usage = self.usage?;
         let cores = usage.user_cores + usage.kernel_cores;
         (self.delivered_per_second > 0.0).then(|| cores * 1e6 / self.delivered_per_second)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A server half as good as the hub, measured at three rates.
+    pub(crate) fn report() -> Report {
+        let percentiles = |p50: u64| Percentiles {
+            p50,
+            p90: p50 * 2,
+            p99: p50 * 20,
+            p999: p50 * 90,
+            max: p50 * 200,
+        };
+        let step = |factor: f64, verdict, cores| Step {
+            players: 1000,
+            rooms: 100,
+            wanted_per_second: 60_000.0 * factor,
+            delivered_per_second: 60_000.0 * factor,
+            seconds: 5.0,
+            sent: 30_000,
+            expected: 300_000,
+            delivered: 300_000,
+            refused: 0,
+            disconnected: 0,
+            latency: percentiles(80),
+            lag: percentiles(1),
+            generator_cores: 0.4,
+            bytes_per_second: 6e6,
+            usage: Some(Usage {
+                user_cores: cores,
+                kernel_cores: cores * 2.0,
+                memory_bytes: 20 << 20,
+            }),
+            verdict,
+        };
+        let series = |target: &str, cores, held| Series {
+            target: target.to_owned(),
+            codec: "JSON".to_owned(),
+            steps: vec![
+                step(1.0, Verdict::Held, cores),
+                step(2.0, Verdict::Held, cores),
+                step(4.0, Verdict::Missed, cores),
+            ],
+            held: Some(held),
+        };
+        let check = |name: &str, passed| Check {
+            name: name.to_owned(),
+            wanted: "below 50ms".to_owned(),
+            found: "1.2ms".to_owned(),
+            passed,
+        };
+        Report {
+            version: "1.0".to_owned(),
+            began_at: 1_800_000_000,
+            machine: Machine {
+                cores: 2,
+                memory_bytes: 8 << 30,
+                kernel: "Linux 6".to_owned(),
+                processor: "a processor".to_owned(),
+            },
+            scenario: "rooms".to_owned(),
+            settings: vec![("players".to_owned(), "1000".to_owned())],
+            series: vec![series("bare hub", 0.1, 1_000_000.0), series("server", 0.2, 500_000.0)],
+            checks: vec![check("latency p99", true), check("loss", false)],
+            figures: vec![Figure {
+                name: "joins a second".to_owned(),
+                value: 20_000.0,
+                unit: "1/s".to_owned(),
+            }],
+            plan: Some(Plan {
+                actions_per_player: 6.0,
+                room_players: 10,
+                players_per_core: 5000.0,
+                bytes_per_1000_players: 2e7,
+                bytes_per_player_second: 6000.0,
+                limit: "the processor".to_owned(),
+            }),
+            notes: vec!["limits were raised".to_owned()],
+        }
+    }
+
+    #[test]
+    fn report_goes_through_json() {
+        let json = serde_json::to_string(&report()).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report());
+    }
+
+    #[test]
+    fn best_step_is_the_highest_that_held() {
+        let series = &report().series[0];
+        assert!((series.best().unwrap().wanted_per_second - 120_000.0).abs() < 1.0);
+        assert!((series.steps[0].cpu_micros_per_delivery().unwrap() - 5.0).abs() < 0.01);
     }
 }
