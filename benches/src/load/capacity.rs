@@ -194,7 +194,7 @@ impl Run<'_> {
             if series.target != SERVER {
                 continue;
             }
-            let step = series.best().or(series.steps.last());
+            let step = series.best().or_else(|| series.steps.last());
             let name =
                 |check: Check| Check { name: format!("{}: {}", series.codec, check.name), ..check };
             let checks = step.map(|step| self.settings.objective.check(step)).unwrap_or_default();
@@ -324,7 +324,7 @@ impl Run<'_> {
     }
 
     fn games(&mut self, game: Option<BoxedGame>) -> Result<(), CapacityError> {
-        let games = game.map_or(BoxedGame::ALL.to_vec(), |game| vec![game]);
+        let games = game.map_or_else(|| BoxedGame::ALL.to_vec(), |game| vec![game]);
         for codec in self.settings.codecs.clone() {
             for game in &games {
                 let name = format!("{}, {}", game.name(), codec_name(codec));
@@ -481,10 +481,12 @@ impl Settings {
     fn as_told(&self) -> Vec<(String, String)> {
         let codecs: Vec<&str> = self.codecs.iter().map(|codec| codec_name(*codec)).collect();
         let pair = |name: &str, value: String| (name.to_owned(), value);
-        let server =
-            self.server.map_or("started by this tool".to_owned(), |server| server.to_string());
-        let rate =
-            self.rate.map_or("rising".to_owned(), |rate| format!("{rate} actions a second each"));
+        let server = self
+            .server
+            .map_or_else(|| "started by this tool".to_owned(), |server| server.to_string());
+        let rate = self
+            .rate
+            .map_or_else(|| "rising".to_owned(), |rate| format!("{rate} actions a second each"));
         vec![
             pair("server", server),
             pair("players", self.players.to_string()),

@@ -253,7 +253,7 @@ impl<G: Game> Chair<G> {
             Player::connect(&self.url, room, options)
         } else {
             let mut code = self.room.subscribe();
-            let code = code.wait_for(Option::is_some).await.map_err(|e| e.to_string())?.clone();
+            let code = *code.wait_for(Option::is_some).await.map_err(|e| e.to_string())?;
             Player::connect(&self.url, seat_in(code.expect("it was waited for"), name), options)
         };
         let (player, mut happenings) = connected.map_err(|error| error.to_string())?;

@@ -208,6 +208,10 @@ impl Plan {
             row("a player acts", format!("{:.1} times a second", self.actions_per_player)),
             row("players in a room", self.room_players.to_string()),
             row("players whom one core serves", format!("{:.0}", self.players_per_core)),
+            row(
+                "the same if each acted once a second",
+                format!("{:.0}", self.players_per_core * self.actions_per_player),
+            ),
             row("memory of 1000 players, the process included", bytes(self.bytes_per_1000_players)),
             row("network of a player", format!("{} a second", bytes(self.bytes_per_player_second))),
             row("what runs out first", self.limit.clone()),

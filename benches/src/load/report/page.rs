@@ -178,7 +178,7 @@ fn comparison(report: &Report) -> String {
             let ratio = |one: Option<f64>, other: Option<f64>| {
                 one.zip(other)
                     .filter(|(_, other)| *other > 0.0)
-                    .map_or("–".to_owned(), |(one, other)| format!("{:.2} ×", one / other))
+                    .map_or_else(|| "–".to_owned(), |(one, other)| format!("{:.2} ×", one / other))
             };
             Some(vec![
                 escape(&server.codec),
@@ -220,9 +220,11 @@ fn steps(series: &Series) -> String {
         "verdict",
     ];
     let rows = series.steps.iter().map(|step| {
-        let cpu =
-            step.cpu_micros_per_delivery().map_or("–".to_owned(), |cpu| format!("{cpu:.2} µs"));
-        let memory = step.usage.map_or("–".to_owned(), |usage| bytes(usage.memory_bytes as f64));
+        let cpu = step
+            .cpu_micros_per_delivery()
+            .map_or_else(|| "–".to_owned(), |cpu| format!("{cpu:.2} µs"));
+        let memory =
+            step.usage.map_or_else(|| "–".to_owned(), |usage| bytes(usage.memory_bytes as f64));
         let class = if step.verdict == Verdict::Held { "good" } else { "bad" };
         vec![
             step.players.to_string(),
@@ -240,9 +242,10 @@ fn steps(series: &Series) -> String {
             format!("<span class=\"{class}\">{}</span>", step.verdict),
         ]
     });
-    let held = series.held.map_or("no rate held".to_owned(), |held| {
-        format!("the highest rate that held: {} deliveries a second", rate(held))
-    });
+    let held = series.held.map_or_else(
+        || "no rate held".to_owned(),
+        |held| format!("the highest rate that held: {} deliveries a second", rate(held)),
+    );
     format!("<h2>{}</h2>{}", escape(&series.name()), table("", &held, &head, rows))
 }
 

@@ -11,9 +11,10 @@ pub fn table(report: &Report) -> String {
     for series in &report.series {
         out.push_str(&heading(&format!("{} {}", series.target, series.codec)));
         out.push_str(&steps(series));
-        let held = series.held.map_or("no rate held".to_owned(), |held| {
-            format!("the highest rate that held: {} deliveries a second", rate(held))
-        });
+        let held = series.held.map_or_else(
+            || "no rate held".to_owned(),
+            |held| format!("the highest rate that held: {} deliveries a second", rate(held)),
+        );
         let _ = writeln!(out, "{held}\n");
     }
     if !report.figures.is_empty() {
@@ -67,8 +68,10 @@ fn steps(series: &Series) -> String {
 }
 
 fn step(step: &Step) -> Vec<String> {
-    let cpu = step.cpu_micros_per_delivery().map_or("-".to_owned(), |cpu| format!("{cpu:.2} µs"));
-    let memory = step.usage.map_or("-".to_owned(), |usage| bytes(usage.memory_bytes as f64));
+    let cpu =
+        step.cpu_micros_per_delivery().map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.2} µs"));
+    let memory =
+        step.usage.map_or_else(|| "-".to_owned(), |usage| bytes(usage.memory_bytes as f64));
     vec![
         step.players.to_string(),
         rate(step.wanted_per_second),

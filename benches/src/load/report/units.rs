@@ -28,8 +28,10 @@ pub(super) fn bytes(bytes: f64) -> String {
         format!("{bytes:.0} B")
     } else if bytes < MIB {
         format!("{:.1} KiB", bytes / KIB)
-    } else {
+    } else if bytes < MIB * 1024.0 {
         format!("{:.1} MiB", bytes / MIB)
+    } else {
+        format!("{:.1} GiB", bytes / MIB / 1024.0)
     }
 }
 
