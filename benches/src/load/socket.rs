@@ -63,8 +63,12 @@ impl Socket {
 
     /// Sends a message, now or as soon as the kernel has room for it.
     pub(super) fn send(&mut self, message: &[u8]) -> Result<(), SocketError> {
+        self.send_frame(opcode(self.codec.frame_kind()), message)
+    }
+
+    fn send_frame(&mut self, opcode: u8, payload: &[u8]) -> Result<(), SocketError> {
         let mut frame = [0; SMALL_FRAME];
-        match masked(message, self.codec.frame_kind(), &mut frame) {
+        match masked(payload, opcode, &mut frame) {
             Some(length) if self.unsent.is_empty() && self.is_open => {
                 let written = retrying(|| self.stream.write(&frame[..length]))?.unwrap_or(0);
                 self.unsent.extend_from_slice(&frame[written..length]);
@@ -92,8 +96,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads what is there and hands out each message. Gives the bytes read, and whether the socket has just
-    /// been opened.
+    /// Reads what is there and hands out each message; pings are answered. Gives the bytes read, and whether the
+    /// socket has just been opened.
     pub(super) fn read(
         &mut self,
         scratch: &mut [u8],
@@ -125,11 +129,13 @@ impl Socket {
                     }
                     (self.is_open, is_new, taken) = (true, true, end + 4);
                 }
-                taken += frames(&whole[taken..], &mut on_message)?;
-                whole.drain(..taken);
+                let (more, ping) = frames(&whole[taken..], &mut on_message)?;
+                self.answer(ping)?;
+                whole.drain(..taken + more);
                 self.partial = whole;
             } else {
-                let taken = frames(rest, &mut on_message)?;
+                let (taken, ping) = frames(rest, &mut on_message)?;
+                self.answer(ping)?;
                 rest = &rest[taken..];
                 self.partial.extend_from_slice(rest);
             }
@@ -142,11 +148,21 @@ impl Socket {
             }
         }
     }
+
+    /// Answers a ping, so that the server knows one who only listens to be there.
+    fn answer(&mut self, ping: Option<&[u8]>) -> Result<(), SocketError> {
+        ping.map_or(Ok(()), |payload| self.send_frame(OPCODE_PONG, payload))
+    }
 }
 
-/// Hands out each whole message at the start of `bytes`. Gives how many bytes they took.
-fn frames(mut bytes: &[u8], on_message: &mut impl FnMut(&[u8])) -> Result<usize, SocketError> {
+/// Hands out each whole message at the start of `bytes`. Gives how many bytes they took, and what the last ping
+/// among them said: an answer to that answers those before it (RFC 6455, 5.5.3).
+fn frames<'a>(
+    mut bytes: &'a [u8],
+    on_message: &mut impl FnMut(&[u8]),
+) -> Result<(usize, Option<&'a [u8]>), SocketError> {
     let before = bytes.len();
+    let mut ping = None;
     while let [first, second, rest @ ..] = bytes {
         let (length, rest) = match (second, rest) {
             (126, [a, b, rest @ ..]) => (usize::from(u16::from_be_bytes([*a, *b])), rest),
@@ -166,21 +182,25 @@ fn frames(mut bytes: &[u8], on_message: &mut impl FnMut(&[u8])) -> Result<usize,
                 let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
                 return Err(SocketError::Closed(code));
             }
-            // A server that pings hears from this client by its requests.
-            9 | 10 => {}
+            9 => ping = Some(payload),
+            10 => {}
             _ => return Err(SocketError::Malformed),
         }
         bytes = after;
     }
-    Ok(before - bytes.len())
+    Ok((before - bytes.len(), ping))
+}
+
+fn opcode(kind: FrameKind) -> u8 {
+    match kind {
+        FrameKind::Text => 1,
+        FrameKind::Binary => 2,
+    }
 }
 
 /// Writes a masked frame into `frame`, and gives its length. `None` when it is too long.
-fn masked(message: &[u8], kind: FrameKind, frame: &mut [u8; SMALL_FRAME]) -> Option<usize> {
-    frame[0] = match kind {
-        FrameKind::Text => 0x81,
-        FrameKind::Binary => 0x82,
-    };
+fn masked(message: &[u8], opcode: u8, frame: &mut [u8; SMALL_FRAME]) -> Option<usize> {
+    frame[0] = 0x80 | opcode;
     let start = if message.len() < 126 {
         frame[1] = 0x80 | u8::try_from(message.len()).ok()?;
         2
@@ -209,6 +229,7 @@ fn retrying(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<Option<us
     }
 }
 
+const OPCODE_PONG: u8 = 10;
 /// Nobody between a generator and its server is to be fooled, which is what masks are for.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// The longest frame that is sent.
@@ -221,7 +242,7 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8], expect: &[&[u8]], left: usize) {
         let mut seen = Vec::new();
-        let taken = frames(bytes, &mut |payload| seen.push(payload.to_vec())).unwrap();
+        let (taken, _) = frames(bytes, &mut |payload| seen.push(payload.to_vec())).unwrap();
         assert_eq!(seen, expect);
         assert_eq!(bytes.len() - taken, left);
     }
@@ -240,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn last_ping_is_what_is_to_be_answered() {
+        let ping = |bytes| frames(bytes, &mut |_| {}).unwrap().1.map(<[u8]>::to_vec);
+        assert_eq!(ping(b"\x89\x01a\x81\x00\x89\x02bc\x89\x01"), Some(b"bc".to_vec()));
+        assert_eq!(ping(b"\x89\x00"), Some(Vec::new()));
+        assert_eq!(ping(b"\x8a\x01a\x81\x00"), None);
+    }
+
+    #[test]
     fn close_and_what_no_server_sends_end_a_socket() {
         let ended = |bytes| frames(bytes, &mut |_| {}).unwrap_err();
         assert!(matches!(ended(b"\x88\x02\x0f\xa2"), SocketError::Closed(4002)));
@@ -253,7 +282,7 @@ mod tests {
         for length in [0, 1, 125, 126, 500] {
             let message = vec![b'm'; length];
             let mut frame = [0; SMALL_FRAME];
-            let sent = masked(&message, FrameKind::Text, &mut frame).unwrap();
+            let sent = masked(&message, 1, &mut frame).unwrap();
             let start = if length < 126 { 6 } else { 8 };
             assert_eq!((frame[0], sent), (0x81, start + length));
             let unmasked: Vec<u8> = frame[start..sent]
@@ -263,6 +292,6 @@ mod tests {
                 .collect();
             assert_eq!(unmasked, message);
         }
-        assert_eq!(masked(&[0; SMALL_FRAME], FrameKind::Text, &mut [0; SMALL_FRAME]), None);
+        assert_eq!(masked(&[0; SMALL_FRAME], 1, &mut [0; SMALL_FRAME]), None);
     }
 }
