@@ -208,7 +208,7 @@ const SIDE: Duration = Duration::from_millis(1500);
 /// Waits for messages, as a socket's writer does, and takes them out. `false` when no more will come.
 pub async fn take(outbox: &Outbox, taken: &mut Vec<Message>) -> bool {
     match poll_fn(|cx| outbox.poll_take(cx, 64, taken)).await {
-        Taken::Messages => true,
+        Taken::Messages { .. } => true,
         Taken::Close { .. } => false,
     }
 }

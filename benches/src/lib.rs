@@ -170,7 +170,9 @@ fn drain(players: &[Connection], taken: &mut Vec<Message>) -> usize {
     let mut cx = Context::from_waker(Waker::noop());
     let mut bytes = 0;
     for player in players {
-        while let Poll::Ready(Taken::Messages) = player.outbox().poll_take(&mut cx, 64, taken) {
+        while let Poll::Ready(Taken::Messages { .. }) =
+            player.outbox().poll_take(&mut cx, 64, taken)
+        {
             bytes += taken.drain(..).map(|message| message.payload.len()).sum::<usize>();
         }
     }

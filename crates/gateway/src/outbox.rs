@@ -94,8 +94,11 @@ pub enum PushError {
 /// What the writer is to do next.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Taken {
-    /// Write the messages taken, then ask again.
-    Messages,
+    /// Write the messages taken.
+    Messages {
+        /// Ask again then. Otherwise the waker is armed, as if nothing had been there to take.
+        more: bool,
+    },
     /// Everything was taken: send this close frame. Given again to whoever asks again.
     Close {
         /// The close code.
@@ -120,22 +123,33 @@ pub struct OutboxTotals {
     pub unsent: u64,
 }
 
+/// What a push touches lies close together and before all else: there are many outboxes, and the memory of
+/// one that was not used for a while has to be fetched.
 #[derive(Default)]
 struct State {
     queue: VecDeque<Message>,
     /// Payload bytes in `queue`, the head's included.
     bytes: usize,
+    /// Whether the writer waits for messages. When it waits for something else, only a close
+    /// concerns it.
+    armed: bool,
+    waker: Option<Waker>,
+    queued: u64,
+    coalesced: u64,
+    /// While somebody is greeted, and once the connection ends.
+    special: Option<Box<Special>>,
+}
+
+/// What most outboxes are without most of the time.
+#[derive(Default)]
+struct Special {
     /// Messages that may wait beyond the bound: of a greeting, those that were not taken yet.
     greeting_messages: usize,
     /// Bytes that may wait beyond the bound, likewise.
     greeting_bytes: usize,
     /// Set once: the first close wins.
     closing: Option<(u16, Cow<'static, str>)>,
-    waker: Option<Waker>,
-    /// Whether the writer waits for messages. When it waits for something else, only a close
-    /// concerns it.
-    armed: bool,
-    totals: OutboxTotals,
+    unsent: u64,
 }
 
 impl Outbox {
@@ -150,8 +164,9 @@ impl Outbox {
     /// greeting needs.
     pub fn expect_greeting(&self, messages: usize, bytes: usize) {
         let mut state = self.state.lock();
-        state.greeting_messages = state.greeting_messages.max(messages);
-        state.greeting_bytes = state.greeting_bytes.max(bytes);
+        let special = state.special.get_or_insert_default();
+        special.greeting_messages = special.greeting_messages.max(messages);
+        special.greeting_bytes = special.greeting_bytes.max(bytes);
     }
 
     /// Queues `message`, without waiting and without waking the writer: call [`wake`](Self::wake)
@@ -161,7 +176,7 @@ impl Outbox {
     /// session resumes with a replay or a snapshot, so nothing is lost.
     pub fn push(&self, message: Message) -> Result<Pushed, PushError> {
         let mut state = self.state.lock();
-        if state.closing.is_some() {
+        if state.is_closing() {
             return Err(PushError::Closed);
         }
 
@@ -175,17 +190,17 @@ impl Outbox {
             Some(head) => state.bytes - head.payload.len() + message.payload.len(),
             None => 0,
         };
-        if state.queue.len() >= self.limits.messages_max + state.greeting_messages
-            || bytes_behind_head > self.limits.bytes_max + state.greeting_bytes
+        let (greeting_messages, greeting_bytes) = state.greeting();
+        if state.queue.len() >= self.limits.messages_max + greeting_messages
+            || bytes_behind_head > self.limits.bytes_max + greeting_bytes
         {
-            state.closing =
-                Some((CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer")));
+            state.close(CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer"));
             state.discard();
             return Err(PushError::Full);
         }
 
         state.bytes += message.payload.len();
-        state.totals.queued += 1;
+        state.queued += 1;
         state.queue.push_back(message);
         Ok(if replaced { Pushed::Replaced } else { Pushed::Queued })
     }
@@ -193,7 +208,7 @@ impl Outbox {
     /// Wakes the writer if it waits for what was pushed.
     pub fn wake(&self) {
         let mut state = self.state.lock();
-        let waker = if state.armed || state.closing.is_some() { state.disarm() } else { None };
+        let waker = if state.armed || state.is_closing() { state.disarm() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -206,9 +221,7 @@ impl Outbox {
     /// connection closes once.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         let mut state = self.state.lock();
-        if state.closing.is_none() {
-            state.closing = Some((code, reason.into()));
-        }
+        state.close(code, reason.into());
         let waker = state.disarm();
         drop(state);
         if let Some(waker) = waker {
@@ -221,9 +234,7 @@ impl Outbox {
     /// Drops what is queued, however long others still hold the outbox.
     pub fn abandon(&self) {
         let mut state = self.state.lock();
-        if state.closing.is_none() {
-            state.closing = Some((CloseCode::Abnormal.as_u16(), Cow::Borrowed("")));
-        }
+        state.close(CloseCode::Abnormal.as_u16(), Cow::Borrowed(""));
         state.discard();
         let waker = state.disarm();
         drop(state);
@@ -231,8 +242,8 @@ impl Outbox {
         drop(waker);
     }
 
-    /// Appends up to `messages_max` messages to `messages`, or says that it is time to close, or
-    /// arms the waker.
+    /// Appends up to `messages_max` messages to `messages`, or says that it is time to close. Arms the waker
+    /// unless there is more.
     pub fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -240,16 +251,18 @@ impl Outbox {
         messages: &mut Vec<Message>,
     ) -> Poll<Taken> {
         let mut state = self.state.lock();
-        if !state.queue.is_empty() {
+        let has_taken = !state.queue.is_empty();
+        if has_taken {
             state.take(messages_max, messages);
-            return Poll::Ready(Taken::Messages);
-        }
-        if let Some((code, reason)) = &state.closing {
+            if !state.queue.is_empty() || state.is_closing() {
+                return Poll::Ready(Taken::Messages { more: true });
+            }
+        } else if let Some((code, reason)) = state.closing() {
             return Poll::Ready(Taken::Close { code: *code, reason: reason.clone() });
         }
         state.register(cx);
         state.armed = true;
-        Poll::Pending
+        if has_taken { Poll::Ready(Taken::Messages { more: false }) } else { Poll::Pending }
     }
 
     /// Waits for the outbox to be closed, whatever is still queued.
@@ -257,7 +270,7 @@ impl Outbox {
     /// For a writer that cannot write just now, and must not wait for ever.
     pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.closing.is_some() {
+        if state.is_closing() {
             return Poll::Ready(());
         }
         state.register(cx);
@@ -277,17 +290,17 @@ impl Outbox {
 
     /// Whether pushing is over.
     pub fn is_closed(&self) -> bool {
-        self.state.lock().closing.is_some()
+        self.state.lock().is_closing()
     }
 
     /// The close code that ends the connection; 1006 while nothing has.
     pub fn close_code(&self) -> u16 {
-        self.state.lock().closing.as_ref().map_or(CloseCode::Abnormal.as_u16(), |(code, _)| *code)
+        self.state.lock().closing().map_or(CloseCode::Abnormal.as_u16(), |(code, _)| *code)
     }
 
     /// The counts so far.
     pub fn totals(&self) -> OutboxTotals {
-        self.state.lock().totals
+        self.state.lock().totals()
     }
 }
 
@@ -304,8 +317,8 @@ impl fmt::Debug for Outbox {
         f.debug_struct("Outbox")
             .field("messages", &state.queue.len())
             .field("bytes", &state.bytes)
-            .field("closing", &state.closing)
-            .field("totals", &state.totals)
+            .field("closing", &state.closing())
+            .field("totals", &state.totals())
             .finish_non_exhaustive()
     }
 }
@@ -322,12 +335,39 @@ impl fmt::Debug for Message {
 }
 
 impl State {
+    fn closing(&self) -> Option<&(u16, Cow<'static, str>)> {
+        self.special.as_ref()?.closing.as_ref()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing().is_some()
+    }
+
+    /// Closes, unless it is closed already.
+    fn close(&mut self, code: u16, reason: Cow<'static, str>) {
+        self.special.get_or_insert_default().closing.get_or_insert((code, reason));
+    }
+
+    /// The messages and bytes that may wait beyond the bounds.
+    fn greeting(&self) -> (usize, usize) {
+        self.special
+            .as_ref()
+            .map_or((0, 0), |special| (special.greeting_messages, special.greeting_bytes))
+    }
+
+    fn totals(&self) -> OutboxTotals {
+        let (queued, coalesced) = (self.queued, self.coalesced);
+        let unsent = self.special.as_ref().map_or(0, |special| special.unsent);
+        let written = queued - coalesced - unsent - self.queue.len() as u64;
+        OutboxTotals { queued, written, coalesced, unsent }
+    }
+
     /// Removes the state that waits, if one does.
     fn remove_state(&mut self) -> bool {
         let Some(at) = self.waiting_state() else { return false };
         let removed = self.queue.remove(at).expect("the position was just found");
         self.bytes -= removed.payload.len();
-        self.totals.coalesced += 1;
+        self.coalesced += 1;
         true
     }
 
@@ -342,17 +382,23 @@ impl State {
         messages.extend(self.queue.drain(..count));
         let bytes = messages[before..].iter().map(|taken| taken.payload.len()).sum::<usize>();
         self.bytes -= bytes;
-        self.greeting_messages = self.greeting_messages.saturating_sub(count);
-        self.greeting_bytes = self.greeting_bytes.saturating_sub(bytes);
-        self.totals.written += count as u64;
+        if let Some(special) = &mut self.special {
+            special.greeting_messages = special.greeting_messages.saturating_sub(count);
+            special.greeting_bytes = special.greeting_bytes.saturating_sub(bytes);
+            let is_over = (special.greeting_messages, special.greeting_bytes) == (0, 0);
+            if is_over && special.closing.is_none() {
+                self.special = None;
+            }
+        }
         // A burst must not cost memory for as long as the connection lasts.
         if self.queue.is_empty() && self.queue.capacity() > CAPACITY_AT_REST {
             self.queue = VecDeque::new();
         }
     }
 
+    /// Drops what waits, for good: the outbox is closed.
     fn discard(&mut self) {
-        self.totals.unsent += self.queue.len() as u64;
+        self.special.get_or_insert_default().unsent += self.queue.len() as u64;
         self.queue = VecDeque::new();
         self.bytes = 0;
     }
@@ -397,29 +443,41 @@ mod tests {
         outbox: Arc<Outbox>,
         wakes: Arc<Wakes>,
         waker: Waker,
+        /// Counted by the fixture itself.
+        queued: AtomicUsize,
+        written: AtomicUsize,
     }
 
     impl Fixture {
         fn new(messages_max: usize, bytes_max: usize) -> Self {
             let wakes = Arc::new(Wakes::default());
             let waker = Waker::from(Arc::clone(&wakes));
-            Self { outbox: Outbox::new(OutboxLimits { messages_max, bytes_max }), wakes, waker }
+            let outbox = Outbox::new(OutboxLimits { messages_max, bytes_max });
+            Self { outbox, wakes, waker, queued: AtomicUsize::new(0), written: AtomicUsize::new(0) }
         }
 
         fn reliable(&self, body: &str) -> Result<Pushed, PushError> {
-            self.outbox.push(message(body, Class::Reliable))
+            self.push(body, Class::Reliable)
         }
 
         fn state(&self, body: &str) -> Result<Pushed, PushError> {
-            self.outbox.push(message(body, Class::State))
+            self.push(body, Class::State)
+        }
+
+        fn push(&self, body: &str, class: Class) -> Result<Pushed, PushError> {
+            let pushed = self.outbox.push(message(body, class));
+            self.queued.fetch_add(usize::from(pushed.is_ok()), Ordering::Relaxed);
+            pushed
         }
 
         /// What the writer gets, as text.
         fn take(&self, max: usize) -> Poll<Result<Vec<String>, u16>> {
             let mut messages = Vec::new();
             let mut cx = Context::from_waker(&self.waker);
-            self.outbox.poll_take(&mut cx, max, &mut messages).map(|taken| match taken {
-                Taken::Messages => Ok(messages
+            let taken = self.outbox.poll_take(&mut cx, max, &mut messages);
+            self.written.fetch_add(messages.len(), Ordering::Relaxed);
+            taken.map(|taken| match taken {
+                Taken::Messages { .. } => Ok(messages
                     .iter()
                     .map(|message| String::from_utf8(message.payload.to_vec()).unwrap())
                     .collect()),
@@ -435,6 +493,9 @@ mod tests {
         fn check_totals(&self) {
             let totals = self.outbox.totals();
             let waiting = self.outbox.len() as u64;
+            let counted = |counter: &AtomicUsize| counter.load(Ordering::Relaxed) as u64;
+            assert_eq!(totals.queued, counted(&self.queued));
+            assert_eq!(totals.written, counted(&self.written));
             assert_eq!(
                 totals.queued,
                 totals.written + totals.coalesced + totals.unsent + waiting,
@@ -479,7 +540,7 @@ mod tests {
     #[test]
     fn patch_is_refused_while_what_it_builds_on_waits_and_the_whole_state_takes_its_place() {
         let fixture = Fixture::new(8, 100);
-        let patch = |body| fixture.outbox.push(message(body, Class::Patch));
+        let patch = |body| fixture.push(body, Class::Patch);
         assert_eq!(patch("1 to 2"), Ok(Pushed::Queued));
         assert_eq!(fixture.reliable("a"), Ok(Pushed::Queued));
         assert_eq!(patch("2 to 3"), Err(PushError::BaseWaits));
@@ -581,7 +642,11 @@ mod tests {
         assert_eq!(fixture.take(8), got(&["a"]));
         fixture.reliable("b").unwrap();
         fixture.outbox.wake();
-        assert_eq!(fixture.wakes(), 1, "a writer that is still writing is not woken");
+        assert_eq!(fixture.wakes(), 2, "a writer that took all there was is armed");
+        fixture.reliable("c").unwrap();
+        assert_eq!(fixture.take(1), got(&["b"]));
+        fixture.outbox.wake();
+        assert_eq!(fixture.wakes(), 2, "one that has more to take is not");
     }
 
     #[test]
@@ -627,6 +692,12 @@ mod tests {
         assert_eq!(fixture.outbox.totals().unsent, 1);
         assert_eq!(Arc::strong_count(&fixture.wakes), 2, "the waker is gone too");
         fixture.check_totals();
+    }
+
+    #[test]
+    fn outbox_at_rest_is_small() {
+        let bytes = size_of::<Outbox>() + 2 * size_of::<usize>();
+        assert!(bytes <= 128, "{bytes} bytes with the counts of its Arc");
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Client {
         let mut taken = Vec::new();
         match self.connection.outbox().poll_take(&mut cx, messages_max, &mut taken) {
             Poll::Ready(Taken::Close { code, .. }) => self.closed = Some(code),
-            Poll::Ready(Taken::Messages) | Poll::Pending => {}
+            Poll::Ready(Taken::Messages { .. }) | Poll::Pending => {}
         }
         let read = |message: Message| {
             self.bytes.extend_from_slice(&message.payload);

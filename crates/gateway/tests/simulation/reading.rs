@@ -54,7 +54,7 @@ impl World {
                 self.receive(socket, &message);
             }
             match outcome {
-                Poll::Ready(Taken::Messages) => {}
+                Poll::Ready(Taken::Messages { .. }) => {}
                 Poll::Ready(Taken::Close { code, .. }) => {
                     self.hear_close(socket, code);
                     return read + 1;

@@ -275,15 +275,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..BATCHES_PER_TURN {
             let Some(mut batch) = self.blocked.take().or_else(|| self.next_batch(cx)) else {
-                if mem::take(&mut self.unread) && self.listens() {
-                    cx.waker().wake_by_ref();
-                }
-                self.items = 0;
-                self.yielded = false;
+                self.end_turn(cx);
                 return Poll::Ready(Ok(()));
             };
             match batch.poll_write(&mut self.io, cx) {
-                Poll::Ready(Ok(())) => batch.give_back(),
+                Poll::Ready(Ok(())) => {
+                    let is_last = batch.is_last();
+                    batch.give_back();
+                    if is_last {
+                        self.end_turn(cx);
+                        return Poll::Ready(Ok(()));
+                    }
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     batch.shrink();
@@ -297,6 +300,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Everything is written: what was left unread is next.
+    fn end_turn(&mut self, cx: &mut Context<'_>) {
+        if mem::take(&mut self.unread) && self.listens() {
+            cx.waker().wake_by_ref();
+        }
+        self.items = 0;
+        self.yielded = false;
     }
 
     fn next_batch(&mut self, cx: &mut Context<'_>) -> Option<Box<Batch>> {

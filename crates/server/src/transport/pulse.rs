@@ -3,11 +3,12 @@
 //! [`Pulse`] owns one timer per connection and decides what it means: a ping after some silence,
 //! the end after twice that, the end of a client that is there but does nothing, or the end of
 //! our patience with a close handshake. Hearing from the client only notes the time: the timer is
-//! set again when it fires, not with every message.
+//! set again when it fires, not with every message. Nor is it asked with every poll of the task, which mostly
+//! has other reasons: its memory would have to be fetched for that.
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -17,6 +18,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Debug)]
 pub(super) struct Pulse {
     timer: Pin<Box<Sleep>>,
+    /// When the timer fires.
+    due: Instant,
+    /// Whom it wakes then, once it was asked.
+    waker: Option<Waker>,
     /// This connection's own.
     heartbeat: Duration,
     /// When any byte came last.
@@ -45,8 +50,11 @@ impl Pulse {
     pub(super) fn new(heartbeat: Duration) -> Self {
         let now = Instant::now();
         let heartbeat = jittered(heartbeat);
+        let due = now + heartbeat;
         Self {
-            timer: Box::pin(sleep_until(now + heartbeat)),
+            timer: Box::pin(sleep_until(due)),
+            due,
+            waker: None,
             heartbeat,
             heard: now,
             spoken: now,
@@ -70,7 +78,7 @@ impl Pulse {
     pub(super) fn cut_after(&mut self, patience: Duration) {
         if !self.is_cutting {
             self.is_cutting = true;
-            self.timer.as_mut().reset(Instant::now() + patience);
+            self.set(Instant::now() + patience);
         }
     }
 
@@ -81,7 +89,7 @@ impl Pulse {
         idle_max: impl Fn() -> Option<Duration>,
     ) -> Poll<Tick> {
         loop {
-            ready!(self.timer.as_mut().poll(cx));
+            ready!(self.poll_timer(cx));
             if self.is_cutting {
                 return Poll::Ready(Tick::Cut);
             }
@@ -90,13 +98,28 @@ impl Pulse {
                 self.pinged |= tick == Tick::Ping;
                 return Poll::Ready(tick);
             }
-            self.timer.as_mut().reset(due);
+            self.set(due);
         }
     }
 
     /// Whether the cut is due. Nothing else counts here.
     pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_cutting { self.timer.as_mut().poll(cx) } else { Poll::Pending }
+        if self.is_cutting { self.poll_timer(cx) } else { Poll::Pending }
+    }
+
+    fn set(&mut self, due: Instant) {
+        self.timer.as_mut().reset(due);
+        self.due = due;
+        self.waker = None;
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_waiting = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_waiting && Instant::now() < self.due {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
+        self.timer.as_mut().poll(cx)
     }
 
     fn next(&self, idle_max: Option<Duration>) -> (Instant, Tick) {

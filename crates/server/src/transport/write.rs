@@ -29,6 +29,8 @@ pub(super) struct Batch {
     shared: Vec<(usize, Arc<[u8]>)>,
     /// How much of both has been written.
     written: usize,
+    /// Whether the outbox, which held no more, wakes the task for what comes next.
+    is_last: bool,
     /// What was last taken from the outbox. Empty but for its memory.
     taken: Vec<Message>,
 }
@@ -44,11 +46,17 @@ impl Batch {
         self.copied.clear();
         self.shared.clear();
         self.written = 0;
+        self.is_last = false;
         SPARE.set(Some(self));
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.copied.is_empty()
+    }
+
+    /// Whether there is nothing to ask the outbox for once this is written.
+    pub(super) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// Appends frames that are complete already.
@@ -73,6 +81,7 @@ impl Batch {
             }
         }
         self.taken = messages;
+        self.is_last = matches!(taken, Poll::Ready(Taken::Messages { more: false }));
         taken
     }
 
@@ -100,8 +109,10 @@ impl Batch {
         Pin::new(io).poll_flush(cx)
     }
 
-    /// Gives back memory that a batch needs only while it is filled, for one that has to wait.
+    /// Prepares for a wait, in which the outbox fills: gives back memory that a batch needs only while it is
+    /// filled.
     pub(super) fn shrink(&mut self) {
+        self.is_last = false;
         self.copied.shrink_to_fit();
         self.shared.shrink_to_fit();
         self.taken = Vec::new();

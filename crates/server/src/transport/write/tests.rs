@@ -78,7 +78,7 @@ fn check(lengths: &[usize], step: usize) {
     }
     let mut cx = Context::from_waker(Waker::noop());
     let mut batch = Batch::borrow();
-    assert_eq!(batch.fill(&outbox, &mut cx), Poll::Ready(Taken::Messages));
+    assert_eq!(batch.fill(&outbox, &mut cx), Poll::Ready(Taken::Messages { more: false }));
 
     let mut io = Trickle { step, busy: false, written: Vec::new() };
     let mut polls = 0;
