@@ -11,7 +11,7 @@ use parlor_protocol::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::outbox::{Class, Message, Outbox, PushError};
+use crate::outbox::{Class, Message, Outbox, PushError, Wakes};
 use crate::tree::{NotATree, Tree};
 
 /// A socket's way out: where its messages wait, and how they are written.
@@ -45,16 +45,22 @@ pub(crate) enum Unencodable {
 }
 
 impl Link {
-    /// Queues an encoded message. A full outbox closes itself, and the session is resumable.
+    /// Queues an encoded message for the client that is being served, whose writer is woken when that is
+    /// done. A full outbox closes itself, and the session is resumable.
     pub(crate) fn push(&self, payload: Arc<[u8]>, class: Class) {
         let _closed_or_full = self.outbox.push(message(self.codec, payload, class));
     }
 
-    /// Queues a patch, unless the state that it builds on still waits. Then nothing is queued, and the
+    /// The same for one of many, whose writer is added to `wakes` if it waits.
+    pub(crate) fn push_among(&self, payload: Arc<[u8]>, class: Class, wakes: &mut Wakes) {
+        let _closed_or_full = self.outbox.push_among(message(self.codec, payload, class), wakes);
+    }
+
+    /// Likewise a patch, unless the state that it builds on still waits. Then nothing is queued, and the
     /// whole state is to take that one's place.
-    pub(crate) fn push_patch(&self, payload: Arc<[u8]>) -> bool {
-        let pushed = self.outbox.push(message(self.codec, payload, Class::Patch));
-        pushed != Err(PushError::BaseWaits)
+    pub(crate) fn push_patch_among(&self, payload: Arc<[u8]>, wakes: &mut Wakes) -> bool {
+        let patch = message(self.codec, payload, Class::Patch);
+        self.outbox.push_among(patch, wakes) != Err(PushError::BaseWaits)
     }
 
     /// Answers with `data`.

@@ -5,13 +5,15 @@
 //! replaces an undelivered one, and how a connection ends: what is queued, then the close frame.
 //! It knows neither frames nor sockets: the writer pulls, by polling.
 //!
-//! Pushing and waking are two calls. A room pushes to all its sockets while it is locked and wakes
-//! their writers after the lock is released, so that no writer wakes only to run into the lock.
+//! Pushing and waking are two calls. A room pushes to all its sockets while it is locked, collects the writers
+//! that wait in [`Wakes`], and wakes them after the lock is released, so that no writer wakes only to run into
+//! the lock.
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -175,41 +177,26 @@ impl Outbox {
     /// A message for which there is no room closes the outbox with 4002 and drops what waited: a
     /// session resumes with a replay or a snapshot, so nothing is lost.
     pub fn push(&self, message: Message) -> Result<Pushed, PushError> {
+        self.state.lock().push(message, self.limits)
+    }
+
+    /// The same, where the writer is to be woken with others: it is added to `wakes` if it waits for this.
+    pub(crate) fn push_among(
+        &self,
+        message: Message,
+        wakes: &mut Wakes,
+    ) -> Result<Pushed, PushError> {
         let mut state = self.state.lock();
-        if state.is_closing() {
-            return Err(PushError::Closed);
+        let pushed = state.push(message, self.limits);
+        if let Some(waker) = state.waker_to_wake() {
+            wakes.add(waker);
         }
-
-        let replaced = match message.class {
-            Class::Reliable => false,
-            Class::State => state.remove_state(),
-            Class::Patch if state.waiting_state().is_some() => return Err(PushError::BaseWaits),
-            Class::Patch => false,
-        };
-        let bytes_behind_head = match state.queue.front() {
-            Some(head) => state.bytes - head.payload.len() + message.payload.len(),
-            None => 0,
-        };
-        let (greeting_messages, greeting_bytes) = state.greeting();
-        if state.queue.len() >= self.limits.messages_max + greeting_messages
-            || bytes_behind_head > self.limits.bytes_max + greeting_bytes
-        {
-            state.close(CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer"));
-            state.discard();
-            return Err(PushError::Full);
-        }
-
-        state.bytes += message.payload.len();
-        state.queued += 1;
-        state.queue.push_back(message);
-        Ok(if replaced { Pushed::Replaced } else { Pushed::Queued })
+        pushed
     }
 
     /// Wakes the writer if it waits for what was pushed.
     pub fn wake(&self) {
-        let mut state = self.state.lock();
-        let waker = if state.armed || state.is_closing() { state.disarm() } else { None };
-        drop(state);
+        let waker = self.state.lock().waker_to_wake();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -362,6 +349,41 @@ impl State {
         OutboxTotals { queued, written, coalesced, unsent }
     }
 
+    fn push(&mut self, message: Message, limits: OutboxLimits) -> Result<Pushed, PushError> {
+        if self.is_closing() {
+            return Err(PushError::Closed);
+        }
+
+        let replaced = match message.class {
+            Class::Reliable => false,
+            Class::State => self.remove_state(),
+            Class::Patch if self.waiting_state().is_some() => return Err(PushError::BaseWaits),
+            Class::Patch => false,
+        };
+        let bytes_behind_head = match self.queue.front() {
+            Some(head) => self.bytes - head.payload.len() + message.payload.len(),
+            None => 0,
+        };
+        let (greeting_messages, greeting_bytes) = self.greeting();
+        if self.queue.len() >= limits.messages_max + greeting_messages
+            || bytes_behind_head > limits.bytes_max + greeting_bytes
+        {
+            self.close(CloseCode::SlowConsumer.as_u16(), Cow::Borrowed("slow consumer"));
+            self.discard();
+            return Err(PushError::Full);
+        }
+
+        self.bytes += message.payload.len();
+        self.queued += 1;
+        self.queue.push_back(message);
+        Ok(if replaced { Pushed::Replaced } else { Pushed::Queued })
+    }
+
+    /// The waker of a writer that waits for what there is, a close or messages.
+    fn waker_to_wake(&mut self) -> Option<Waker> {
+        if self.armed || self.is_closing() { self.disarm() } else { None }
+    }
+
     /// Removes the state that waits, if one does.
     fn remove_state(&mut self) -> bool {
         let Some(at) = self.waiting_state() else { return false };
@@ -416,6 +438,33 @@ impl State {
     }
 }
 
+/// Writers to be woken, once no lock is held.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    fn add(&mut self, waker: Waker) {
+        if self.0.capacity() == 0 {
+            self.0 = SPARE.take();
+        }
+        self.0.push(waker);
+    }
+
+    /// Wakes them all.
+    pub(crate) fn wake(mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+        if (1..=WAKES_KEPT).contains(&self.0.capacity()) {
+            SPARE.set(mem::take(&mut self.0));
+        }
+    }
+}
+
+thread_local! {
+    static SPARE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+}
+
+/// Wakers for which a thread keeps memory.
+const WAKES_KEPT: usize = 4096;
 /// Messages that an empty queue keeps memory for.
 const CAPACITY_AT_REST: usize = 4;
 

@@ -23,7 +23,7 @@ use super::history::in_codec;
 use super::stage::Staged;
 use super::states::StagedState;
 use super::{Feed, Member};
-use crate::outbox::Class;
+use crate::outbox::{Class, Wakes};
 use crate::to_wire;
 use crate::tree::Tree;
 
@@ -253,18 +253,21 @@ impl Feed {
             if late.is_cut {
                 member.close(CloseCode::SlowConsumer, CUT);
             }
-            send_events(&late.events, member, self.desks[desk].holds.seq);
+            send_events(&late.events, member, self.desks[desk].holds.seq, &mut self.wakes);
         }
     }
 
     fn tell_late(&mut self, mut late: Late) {
         let members = Arc::clone(&self.members);
-        for member in members.iter().filter(|member| self.is_late(member)) {
+        for member in members.iter() {
             let Ok(desk) = self.desk(member.hold.player) else { continue };
+            if !self.is_late(member) {
+                continue;
+            }
             if late.is_cut {
                 member.close(CloseCode::SlowConsumer, CUT);
             } else {
-                send_events(&late.events, member, self.desks[desk].holds.seq);
+                send_events(&late.events, member, self.desks[desk].holds.seq, &mut self.wakes);
             }
         }
         let Some(delay) = &mut self.delay else { return };
@@ -295,13 +298,13 @@ impl Feed {
 const CUT: &str = "more happened than is held back";
 
 /// Sends those events to `member` that it hears and that come after number `after`.
-fn send_events(events: &[Staged], member: &Member, after: u64) {
+fn send_events(events: &[Staged], member: &Member, after: u64, wakes: &mut Wakes) {
     for event in events {
         if event.seq > after
             && event.to.is_heard_by(member.hold.player, Viewer::Spectator)
             && let Some(payload) = in_codec(event, member.link.codec)
         {
-            member.link.push(payload, Class::Reliable);
+            member.link.push_among(payload, Class::Reliable, wakes);
         }
     }
 }

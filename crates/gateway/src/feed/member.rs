@@ -36,13 +36,6 @@ impl Members {
         self.0.iter()
     }
 
-    /// Wakes every writer that waits. Call it without the room's lock.
-    pub(crate) fn wake(&self) {
-        for member in &self.0 {
-            member.link.outbox.wake();
-        }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -18,7 +18,7 @@ use parlor_core::{Game, PlayerId, Roster, Rules, Seat, SyncMode, Time, ViewKey, 
 use parlor_protocol::{CloseCode, Codec};
 
 use crate::encode::Link;
-use crate::outbox::Class;
+use crate::outbox::{Class, Wakes};
 
 pub(crate) use delay::Delay;
 use delay::Late;
@@ -38,6 +38,8 @@ pub(crate) struct Feed {
     /// Sockets ever attached, to tell a stale one from its successor.
     generations: u64,
     members: Arc<Members>,
+    /// Of whom, those whose writers are to be woken.
+    wakes: Wakes,
     /// The seats of humans, attached or away, by rising player id.
     desks: Vec<Desk>,
     history: History,
@@ -94,6 +96,7 @@ impl Feed {
             seq: 0,
             generations: 0,
             members: Arc::default(),
+            wakes: Wakes::default(),
             desks: Vec::new(),
             history: History::new(limits, grace),
             state_seq: 0,
@@ -117,9 +120,9 @@ impl Feed {
         self.seq
     }
 
-    /// The sockets now attached, to wake them once the room's lock is released.
-    pub(crate) fn members(&self) -> Arc<Members> {
-        Arc::clone(&self.members)
+    /// The writers that wait for what was delivered, to be woken once the room's lock is released.
+    pub(crate) fn take_wakes(&mut self) -> Wakes {
+        std::mem::take(&mut self.wakes)
     }
 
     /// Whether the socket still holds the seat.
@@ -208,7 +211,8 @@ impl Feed {
 
     /// Takes over from the roster who has a seat, who plays and who watches.
     pub(crate) fn follow_roster(&mut self, roster: &Roster) {
-        self.desks.retain(|desk| roster.seat(desk.player).is_some());
+        let mut seat = seats_in_turn(roster);
+        self.desks.retain(|desk| seat(desk.player).is_some());
         if !self.has_new_role(roster) {
             return;
         }
@@ -239,10 +243,10 @@ impl Feed {
 
     /// Whether anyone who is attached plays from now on, or watches.
     fn has_new_role(&self, roster: &Roster) -> bool {
-        let is_new = |member: &Member| {
-            roster.seat(member.hold.player).is_some_and(|seat| seat.viewer() != member.viewer)
-        };
-        self.members.iter().any(is_new)
+        let mut seat = seats_in_turn(roster);
+        self.members.iter().any(|member| {
+            seat(member.hold.player).is_some_and(|seat| seat.viewer() != member.viewer)
+        })
     }
 
     /// Sends what was staged, which happened at `at`, to everyone it is meant for, in order.
@@ -259,7 +263,8 @@ impl Feed {
                     continue;
                 }
                 if let Some(payload) = message.payload(member.link.codec) {
-                    member.link.push(Arc::clone(payload), Class::Reliable);
+                    let payload = Arc::clone(payload);
+                    member.link.push_among(payload, Class::Reliable, &mut self.wakes);
                 }
             }
             self.follow(message, at);
@@ -308,6 +313,15 @@ impl Feed {
 
     fn desk(&self, player: PlayerId) -> Result<usize, usize> {
         self.desks.binary_search_by_key(&player, |desk| desk.player)
+    }
+}
+
+/// Finds the seats of players who are asked for by rising id, all in one walk.
+fn seats_in_turn<'a>(roster: &'a Roster) -> impl FnMut(PlayerId) -> Option<&'a Seat> {
+    let mut seats = roster.seats().peekable();
+    move |player| {
+        while seats.next_if(|seat| seat.id() < player).is_some() {}
+        seats.peek().copied().filter(|seat| seat.id() == player)
     }
 }
 

@@ -184,9 +184,11 @@ impl Feed {
                 && group.former == holds.version;
             let patch =
                 if takes_patch { group.shorter_patch(codec, seq, *version, *phase) } else { None };
-            let is_patched = patch.is_some_and(|patch| member.link.push_patch(patch));
+            let wakes = &mut self.wakes;
+            let is_patched = patch.is_some_and(|patch| member.link.push_patch_among(patch, wakes));
             if !is_patched {
-                member.link.push(group.whole(codec, seq, *version, *phase), Class::State);
+                let whole = group.whole(codec, seq, *version, *phase);
+                member.link.push_among(whole, Class::State, wakes);
             }
             holds.version = Some(*version);
             (holds.is_current, holds.takes_patch) = (true, true);

@@ -418,9 +418,9 @@ impl<G: Game> GameRoom<G> {
     fn unlock(&self, mut inner: MutexGuard<'_, Inner<G>>, now: Time) {
         self.catch_up(&mut inner, now);
         self.reschedule(&mut inner);
-        let members = inner.feed.members();
+        let wakes = inner.feed.take_wakes();
         drop(inner);
-        members.wake();
+        wakes.wake();
     }
 
     /// Sees to it that the driver calls in time. Under the lock, so that the last word is the last.
