@@ -3,11 +3,9 @@
 
 use std::cell::RefCell;
 
+use divan::Bencher;
 use divan::counter::ItemsCount;
-use divan::{Bencher, black_box};
-use parlor_bench::{ACTION, Move, Table};
-use parlor_protocol::limits::FrameLimits;
-use parlor_protocol::{Codec, Request, read_frame};
+use parlor_bench::{Table, read_action};
 use tokio::runtime::Builder;
 
 fn main() {
@@ -35,18 +33,7 @@ fn action(bencher: Bencher<'_, '_>, seats: usize) {
 /// The part of it that ends with the decoded request.
 #[divan::bench(sample_count = 500)]
 fn reading(bencher: Bencher<'_, '_>) {
-    let limits = FrameLimits::default();
-    bencher.counter(ItemsCount::new(BURST)).bench(|| {
-        for _ in 0..BURST {
-            let frame = read_frame(Codec::Json, black_box(ACTION), &limits);
-            let request = frame.ok().and_then(|frame| frame.requests().next()?.ok());
-            let request = request.and_then(|envelope| match Request::parse(&envelope) {
-                Ok(Request::GameAction(data)) => data.decode::<Move>().ok(),
-                _ => None,
-            });
-            black_box(request);
-        }
-    });
+    bencher.counter(ItemsCount::new(BURST)).bench(|| (0..BURST).for_each(|_| read_action()));
 }
 
 /// Below the bound of an outbox: the actor's responses wait.

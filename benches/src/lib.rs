@@ -3,14 +3,17 @@
 
 pub mod arena;
 pub mod load;
+pub mod returning;
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parlor_core::{About, Ctx, Game, GameError, Never, PlayerId, Rules, ViewKey, Viewer};
 use parlor_gateway::outbox::{Message, Taken};
 use parlor_gateway::{Connection, Gateway, GatewayBuilder, GatewayConfig, Handled};
-use parlor_protocol::Codec;
+use parlor_protocol::limits::FrameLimits;
+use parlor_protocol::{Codec, Request, read_frame};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -32,8 +35,10 @@ pub struct Place {
 /// How far it goes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Move {
-    dx: i32,
-    dy: i32,
+    /// To the right.
+    pub dx: i32,
+    /// Down.
+    pub dy: i32,
 }
 
 /// Nothing to choose.
@@ -142,6 +147,18 @@ impl Table {
 /// An action as a client sends it.
 pub const ACTION: &[u8] = br#"{"type":"game_action","id":1000000000,"data":{"dx":1,"dy":-1}}"#;
 
+/// Reads [`ACTION`] up to the decoded move.
+pub fn read_action() {
+    let limits = FrameLimits::default();
+    let frame = read_frame(Codec::Json, black_box(ACTION), &limits);
+    let request = frame.ok().and_then(|frame| frame.requests().next()?.ok());
+    let action = request.and_then(|envelope| match Request::parse(&envelope) {
+        Ok(Request::GameAction(data)) => data.decode::<Move>().ok(),
+        _ => None,
+    });
+    black_box(action);
+}
+
 /// Counts up the id of [`ACTION`] where it stands: a request that comes again with its id would
 /// only be answered again.
 fn raise_id(action: &mut [u8]) {
@@ -191,13 +208,19 @@ fn run(player: &mut Connection, frame: &[u8]) {
 }
 
 fn joined_room(player: &Connection) -> Value {
+    joined(player)["roomId"].clone()
+}
+
+/// What a player was answered who has just sat down.
+fn joined(player: &Connection) -> Value {
     let mut cx = Context::from_waker(Waker::noop());
     let mut taken = Vec::new();
     let polled = player.outbox().poll_take(&mut cx, 64, &mut taken);
-    assert!(polled.is_ready(), "the answer to create_room is there");
+    assert!(polled.is_ready(), "the answer is there");
     taken
         .iter()
         .filter_map(|message| serde_json::from_slice::<Value>(&message.payload).ok())
-        .find_map(|message| message["data"].get("roomId").cloned())
-        .expect("a joined room has a code")
+        .map(|mut message| message["data"].take())
+        .find(|data| data.get("sessionToken").is_some())
+        .expect("a room was joined")
 }

@@ -404,10 +404,17 @@ fn views<G: Game>(
     guarded(|| {
         let present = snapshot.roster.seats().filter(|seat| seat.connected).map(Seat::viewer);
         let late = (!rules.spectator_delay.is_zero()).then_some(Viewer::Spectator);
-        let mut groups: Vec<(ViewKey, Viewer)> =
-            present.chain(late).map(|viewer| (game.view_key(viewer), viewer)).collect();
-        groups.sort_by_key(|(key, _)| *key);
-        groups.dedup_by_key(|(key, _)| *key);
+        let mut groups: Vec<(ViewKey, Viewer)> = Vec::new();
+        for viewer in present.chain(late) {
+            let key = game.view_key(viewer);
+            // Mostly the group of the one before, or a new one of a higher key.
+            if groups.last().is_some_and(|(last, _)| *last == key) {
+                continue;
+            }
+            if let Err(place) = groups.binary_search_by_key(&key, |(key, _)| *key) {
+                groups.insert(place, (key, viewer));
+            }
+        }
         let view = |(key, viewer)| (key, game.view(&snapshot.state, viewer));
         Ok(groups.into_iter().map(view).collect())
     })
