@@ -2,11 +2,15 @@
 //!
 //! The data is read as a tree, so that the digest is the same in either codec and in any order of
 //! fields: who comes back may speak another codec, or write the same request anew.
+//!
+//! The hash is a fast one, with which two requests of one digest can be found. Who uses them under one id has
+//! the second answered as the first, and hurts nobody else.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::hash::{Hash, Hasher as _};
 
 use parlor_protocol::Envelope;
+use rustc_hash::FxHasher;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A digest of what a request says, its id aside.
@@ -21,7 +25,7 @@ struct Tree(u64);
 
 impl Tree {
     fn of(content: &impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FxHasher::default();
         content.hash(&mut hasher);
         Self(hasher.finish())
     }
@@ -75,7 +79,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tree, A::Error> {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FxHasher::default();
         while let Some(Tree(item)) = seq.next_element()? {
             hasher.write_u64(item);
         }
