@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parlor_core::Time;
 use parlor_protocol::{
@@ -78,7 +78,9 @@ impl Connection {
     pub(crate) fn open(gateway: Arc<Gateway>, codec: Codec) -> Self {
         let shared = &gateway.shared;
         let (config, now) = (&shared.config, shared.clock.now());
-        let link = Link { outbox: Outbox::new(config.outbox), codec };
+        let metrics = Arc::clone(&shared.metrics);
+        metrics.connected();
+        let link = Link { outbox: Outbox::new(config.outbox), codec, metrics };
         let number = shared.next_number();
         shared.connections.insert(number, link.clone());
 
@@ -187,6 +189,7 @@ impl Connection {
     }
 
     fn handle_one(&mut self, envelope: &Envelope<'_>, now: Time) -> Option<Slow> {
+        let began = Instant::now();
         let answered = |request: Option<Answering>| match request {
             Some(to) => Answered::Request(to.kind),
             None => Answered::UnknownType(&envelope.kind),
@@ -213,6 +216,11 @@ impl Connection {
         }
 
         let error = match (Request::parse(envelope), to) {
+            (Ok(request @ Request::GameAction(_)), Some(to)) => {
+                let outcome = handlers::handle(self, request, to, now);
+                self.shared().metrics.acted(began.elapsed());
+                return outcome;
+            }
             (Ok(request), Some(to)) => return handlers::handle(self, request, to, now),
             (Err(RequestError::Invalid(fields)), _) => ErrorDetail::validation_failed(&fields),
             (Err(RequestError::UnknownType), _) | (Ok(_), None) => {
@@ -296,7 +304,9 @@ impl Drop for Connection {
             shared.listings.unsubscribe(game, self.number);
         }
         self.link.outbox.abandon();
-        shared.traffic.ended(self.link.outbox.totals(), self.link.outbox.close_code());
+        let code = self.link.outbox.close_code();
+        shared.traffic.ended(self.link.outbox.totals(), code);
+        shared.metrics.disconnected(code);
         if let Seat::Held(Attached { room, hold }) = std::mem::take(&mut self.seat) {
             room.disconnect(shared.clock.now(), hold);
         }

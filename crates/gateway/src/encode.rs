@@ -11,6 +11,7 @@ use parlor_protocol::{
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::metrics::Metrics;
 use crate::outbox::{Class, Message, Outbox, PushError, Wakes};
 use crate::tree::{NotATree, Tree};
 
@@ -19,6 +20,7 @@ use crate::tree::{NotATree, Tree};
 pub(crate) struct Link {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) codec: Codec,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What a response answers.
@@ -66,6 +68,7 @@ impl Link {
     /// Answers with `data`.
     pub(crate) fn answer<T: Serialize>(&self, to: Answering, data: &T) -> Result<(), Unencodable> {
         self.push(encode_answer(self.codec, to, data)?, Class::Reliable);
+        self.metrics.granted(to.kind);
         Ok(())
     }
 
@@ -81,6 +84,11 @@ impl Link {
 
     /// The same for what is no request that the protocol knows.
     pub(crate) fn refuse_as(&self, to: Answered<'_>, id: Option<RequestId>, error: &ErrorDetail) {
+        let kind = match to {
+            Answered::Request(kind) => Some(kind),
+            Answered::UnknownType(_) | Answered::Unreadable => None,
+        };
+        self.metrics.refused(kind, &error.code);
         let frame = ResponseFrame::<()>::refusal(to, id, error);
         let payload = encode(self.codec, &frame).expect("an error can be encoded");
         self.push(payload, Class::Reliable);

@@ -21,6 +21,7 @@ use crate::connection::Connection;
 use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
 use crate::listing::Listings;
+use crate::metrics::Metrics;
 use crate::room::{AnyGame, GameEntry};
 use crate::secrets::Randomness;
 use crate::sessions::Sessions;
@@ -152,7 +153,9 @@ impl GatewayBuilder {
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
         let Self { config, games, sessions: store, join_hook, simulated } = self;
-        let (sessions, chores) = Sessions::new(Arc::clone(&store), config.session_ttl);
+        let metrics = Arc::new(Metrics::new());
+        let (sessions, chores) =
+            Sessions::new(Arc::clone(&store), config.session_ttl, metrics.stores.clone());
         let listings = Listings::new(games.keys().copied());
         let (random, origin) = match simulated {
             None => (Randomness::System, SystemTime::now()),
@@ -160,11 +163,12 @@ impl GatewayBuilder {
         };
         let clock = Clock::starting_at(origin);
         let session_ttl = config.session_ttl;
-        let shared = Shared::new(config, clock, random, listings, sessions, join_hook);
+        let stores = metrics.stores.clone();
+        let shared = Shared::new(config, clock, random, listings, sessions, join_hook, metrics);
         let shared = Arc::new(shared);
 
         let mut tasks = vec![
-            tokio::spawn(Sessions::do_chores(store, session_ttl, chores)),
+            tokio::spawn(Sessions::do_chores(store, session_ttl, chores, stores)),
             tokio::spawn(Arc::clone(&shared.listings).run(shared.config.room_list_interval)),
         ];
         for shard in 0..shared.driver.shard_count() {

@@ -26,6 +26,7 @@ mod join_hook;
 mod joining_keys;
 mod lifecycle;
 mod listing;
+mod metrics;
 mod opening;
 pub mod outbox;
 mod rate;

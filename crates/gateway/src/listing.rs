@@ -364,7 +364,10 @@ mod tests {
         let changed = Notify::new();
         let mut listing = Listing::default();
         let outbox = crate::outbox::Outbox::new(crate::outbox::OutboxLimits::default());
-        listing.subscribers.insert(1, Link { outbox, codec: Codec::Json });
+        listing.subscribers.insert(
+            1,
+            Link { outbox, codec: Codec::Json, metrics: Arc::new(crate::metrics::Metrics::new()) },
+        );
         for number in 0..10_000 {
             let room = offer(number, 0, "{}").info;
             let code = room.room_id;

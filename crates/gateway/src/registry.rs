@@ -49,6 +49,11 @@ impl Rooms {
         self.rooms.remove(code);
     }
 
+    /// Shows each room, one after another.
+    pub(crate) fn for_each(&self, mut see: impl FnMut(&dyn AnyRoom)) {
+        self.rooms.for_each(|room| see(&**room));
+    }
+
     /// Lets go of all rooms.
     pub(crate) fn clear(&self) {
         self.rooms.clear();

@@ -12,6 +12,7 @@ use parlor_protocol::RoomCode;
 use parlor_store::{DynSessionStore, Session, SessionKey, StoreError};
 use tokio::sync::mpsc;
 
+use crate::metrics::StoreMetrics;
 use crate::sharded::Sharded;
 
 pub(crate) struct Sessions {
@@ -20,6 +21,7 @@ pub(crate) struct Sessions {
     /// The rooms of this node by the tokens that hold a seat in them.
     local: Sharded<Digest, RoomCode>,
     chores: mpsc::Sender<Chore>,
+    metrics: StoreMetrics,
 }
 
 /// What the store is to be told when there is time, and nobody waits for.
@@ -35,14 +37,16 @@ impl Sessions {
     pub(crate) fn new(
         store: Arc<dyn DynSessionStore>,
         ttl: Duration,
+        metrics: StoreMetrics,
     ) -> (Self, mpsc::Receiver<Chore>) {
         let (chores, waiting) = mpsc::channel(CHORES_MAX);
-        (Self { store, ttl, local: Sharded::new(), chores }, waiting)
+        (Self { store, ttl, local: Sharded::new(), chores, metrics }, waiting)
     }
 
     /// Saves where the token will lead. Done before sitting down, so that a seat is never without.
     pub(crate) async fn save(&self, token: Digest, room: RoomCode) -> Result<(), StoreError> {
-        self.store.save(SessionKey(token.0), session_in(room), self.ttl).await
+        let save = self.store.save(SessionKey(token.0), session_in(room), self.ttl);
+        self.metrics.call("save", save).await
     }
 
     /// The room that the token leads to, which may have closed.
@@ -50,7 +54,7 @@ impl Sessions {
         if let Some(room) = self.local.get(&token) {
             return Ok(Some(room));
         }
-        let session = self.store.load(SessionKey(token.0)).await?;
+        let session = self.metrics.call("load", self.store.load(SessionKey(token.0))).await?;
         Ok(session.and_then(|session| RoomCode::parse(&session.room)))
     }
 
@@ -81,12 +85,16 @@ impl Sessions {
         store: Arc<dyn DynSessionStore>,
         ttl: Duration,
         mut chores: mpsc::Receiver<Chore>,
+        metrics: StoreMetrics,
     ) {
         while let Some(chore) = chores.recv().await {
             let done = match chore {
-                Chore::Remove(token) => store.remove(SessionKey(token.0)).await,
+                Chore::Remove(token) => {
+                    metrics.call("remove", store.remove(SessionKey(token.0))).await
+                }
                 Chore::Prolong(token, room) => {
-                    store.save(SessionKey(token.0), session_in(room), ttl).await
+                    let save = store.save(SessionKey(token.0), session_in(room), ttl);
+                    metrics.call("save", save).await
                 }
             };
             if let Err(error) = done {

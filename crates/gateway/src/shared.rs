@@ -16,6 +16,7 @@ use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
 use crate::lifecycle::Newsroom;
 use crate::listing::Listings;
+use crate::metrics::Metrics;
 use crate::registry::Rooms;
 use crate::secrets::Randomness;
 use crate::sessions::Sessions;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// Every socket's way out, by connection number.
     pub(crate) connections: Sharded<u64, Link>,
     pub(crate) keys: JoiningKeys,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) traffic: TrafficCounter,
     pub(crate) ticks: TickCounter,
     pub(crate) newsroom: Newsroom,
@@ -51,6 +53,7 @@ impl Shared {
         listings: Listings,
         sessions: Sessions,
         join_hook: Option<Box<dyn DynJoinHook>>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             clock,
@@ -62,6 +65,7 @@ impl Shared {
             searches: Searches::new(config.searching_bots_max),
             connections: Sharded::new(),
             keys: JoiningKeys::default(),
+            metrics,
             traffic: TrafficCounter::default(),
             ticks: TickCounter::default(),
             newsroom: Newsroom::new(config.lifecycle_news_max),

@@ -20,12 +20,15 @@ pub struct Ticks {
     /// How late steps were taken: how many within each of [`LATENESS_BOUNDS_MS`] and not within the one
     /// before, and how many later.
     pub lateness: [u64; LATENESS_BOUNDS_MS.len() + 1],
+    /// How late all of them were together.
+    pub lateness_sum: Duration,
 }
 
 #[derive(Default)]
 pub(crate) struct TickCounter {
     skipped: AtomicU64,
     lateness: [AtomicU64; LATENESS_BOUNDS_MS.len() + 1],
+    late_ms: AtomicU64,
 }
 
 impl Ticks {
@@ -48,6 +51,7 @@ impl Ticks {
         let mut since = self.clone();
         since.taken -= earlier.taken;
         since.skipped -= earlier.skipped;
+        since.lateness_sum = since.lateness_sum.saturating_sub(earlier.lateness_sum);
         since.lateness.iter_mut().zip(earlier.lateness).for_each(|(now, then)| *now -= then);
         since
     }
@@ -59,6 +63,7 @@ impl TickCounter {
         let late = now.as_millis().saturating_sub(due.as_millis());
         let place = LATENESS_BOUNDS_MS.partition_point(|bound| *bound < late);
         self.lateness[place].fetch_add(1, Ordering::Relaxed);
+        self.late_ms.fetch_add(late, Ordering::Relaxed);
     }
 
     pub(crate) fn skipped(&self, steps: u64) {
@@ -71,6 +76,7 @@ impl TickCounter {
             taken: lateness.iter().sum(),
             skipped: self.skipped.load(Ordering::Relaxed),
             lateness,
+            lateness_sum: Duration::from_millis(self.late_ms.load(Ordering::Relaxed)),
         }
     }
 }
@@ -91,6 +97,7 @@ mod tests {
         let ticks = counter.read();
         assert_eq!(ticks.lateness, [1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!((ticks.taken, ticks.skipped), (6, 7));
+        assert_eq!(ticks.lateness_sum, Duration::from_millis(1012));
         assert_eq!(ticks.lateness_quantile(0.5), Some(Duration::from_millis(2)));
         assert_eq!(ticks.lateness_quantile(0.8), Some(Duration::from_millis(5)));
         assert_eq!(ticks.lateness_quantile(1.0), None);

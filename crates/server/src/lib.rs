@@ -12,6 +12,7 @@
 
 mod config;
 mod http;
+mod process;
 mod server;
 mod session;
 mod signal;

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use parlor_core::Game;
 use parlor_gateway::{Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
+use prometheus_client::registry::Registry;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 use crate::{
     config::ServerConfig,
     http::Site,
+    process::ProcessReadings,
     session::GatewayEndpoint,
     signal::Signals,
     transport::{Listening, Stopped},
@@ -133,7 +135,10 @@ impl Server {
         config.connections_max = connections_max(&config);
         let listener = listen(address, config.send_buffer_bytes).map_err(failed)?;
         let gateway = gateway.start();
-        let mut site = Site::new(GatewayEndpoint(Arc::clone(&gateway)));
+        let mut metrics = Registry::default();
+        gateway.register_metrics(&mut metrics);
+        metrics.register_collector(Box::new(ProcessReadings));
+        let mut site = Site::new(GatewayEndpoint(Arc::clone(&gateway))).with_metrics(metrics);
         for (path, content_type, body) in pages {
             site = site.with_page(path, content_type, body);
         }

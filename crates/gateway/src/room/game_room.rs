@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
@@ -41,6 +41,8 @@ pub(super) struct Inner<G: Game> {
     pub(super) feed: Feed,
     /// When the driver will call.
     pub(super) scheduled: Option<Time>,
+    /// When the lock was taken.
+    locked_at: Instant,
 }
 
 impl<G: Game> AnyRoom for GameRoom<G> {
@@ -134,6 +136,7 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
     fn wake(self: Arc<Self>, now: Time) {
         let mut inner = self.inner.lock();
+        inner.locked_at = Instant::now();
         // The driver has taken the entry out to call.
         inner.scheduled = None;
         self.catch_up(&mut inner, now);
@@ -207,7 +210,7 @@ impl<G: Game> GameRoom<G> {
             options,
             view: room.view(),
             me: Weak::clone(me),
-            inner: Mutex::new(Inner { room, feed, scheduled: None }),
+            inner: Mutex::new(Inner { room, feed, scheduled: None, locked_at: Instant::now() }),
             shared,
         }))
     }
@@ -410,6 +413,7 @@ impl<G: Game> GameRoom<G> {
     /// Locks the room and lets it catch up with `now`.
     fn lock(&self, now: Time) -> MutexGuard<'_, Inner<G>> {
         let mut inner = self.inner.lock();
+        inner.locked_at = Instant::now();
         self.catch_up(&mut inner, now);
         inner
     }
@@ -419,7 +423,9 @@ impl<G: Game> GameRoom<G> {
         self.catch_up(&mut inner, now);
         self.reschedule(&mut inner);
         let wakes = inner.feed.take_wakes();
+        let locked_at = inner.locked_at;
         drop(inner);
+        self.shared.metrics.room_locked(locked_at.elapsed());
         wakes.wake();
     }
 

@@ -9,7 +9,7 @@ use parlor_core::{
     Command, Commit, Game, Join, PlayerId, Refusal, Seat, Snapshot, SyncMode, Time, Viewer,
 };
 use parlor_protocol::{
-    ErrorCode, ErrorDetail, EventType, Joined, Replayed, Resumed, RoomState, Secret,
+    ErrorCode, ErrorDetail, EventType, Joined, Replayed, RequestType, Resumed, RoomState, Secret,
 };
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ use crate::{secrets, to_wire};
 
 /// What a socket is sent before anything else of a room.
 struct Greeting {
+    /// The request that its first message answers.
+    answers: RequestType,
     messages: Vec<(Arc<[u8]>, Class)>,
     /// What it tells the socket of the state.
     holds: Holds,
@@ -100,23 +102,23 @@ impl<G: Game> GameRoom<G> {
 
         let refused = |refusal| to_wire::refusal(&refusal, G::GAME_TYPE);
         let replay = self.replay(inner, player, returning, to, link).map_err(refused)?;
-        self.come_back(
-            inner,
-            now,
-            player,
-            returning.attempt,
-            link,
-            |inner, snapshot| match replay {
-                Some(greeting) => Ok(greeting),
-                None => {
-                    let joined = self.picture(inner, snapshot, player, None)?;
-                    let holds = told_whole(&inner.feed, &joined, false);
-                    greeting(link, to, &Resumed::Snapshot(Box::new(joined)), holds)
+        let metrics = &self.shared.metrics;
+        let resumes = if replay.is_some() { &metrics.replays } else { &metrics.snapshots };
+        let hold =
+            self.come_back(inner, now, player, returning.attempt, link, |inner, snapshot| {
+                match replay {
+                    Some(greeting) => Ok(greeting),
+                    None => {
+                        let joined = self.picture(inner, snapshot, player, None)?;
+                        let holds = told_whole(&inner.feed, &joined, false);
+                        greeting(link, to, &Resumed::Snapshot(Box::new(joined)), holds)
+                    }
                 }
-            },
-        )
-        .map(Some)
-        .map_err(refused)
+            });
+        if hold.is_ok() {
+            resumes.inc();
+        }
+        hold.map(Some).map_err(refused)
     }
 
     /// Attaches a socket to a seat that is there. From another socket it takes the seat over, which
@@ -132,8 +134,9 @@ impl<G: Game> GameRoom<G> {
     ) -> Result<Hold, Refusal> {
         if inner.feed.holder(player).is_some() {
             let snapshot = Arc::clone(inner.room.head());
-            let Greeting { messages, holds } = greet(inner, &snapshot)?;
-            send(link, messages);
+            let greeting = greet(inner, &snapshot)?;
+            let holds = greeting.holds;
+            send(link, greeting);
             let viewer = viewer_of(&snapshot, player);
             return Ok(inner.feed.attach(player, viewer, attempt, holds, link.clone()));
         }
@@ -164,8 +167,8 @@ impl<G: Game> GameRoom<G> {
         };
         let mut hold = None;
         self.show(inner, commit, |feed| {
-            let Greeting { messages, holds } = greeting;
-            send(link, messages);
+            let holds = greeting.holds;
+            send(link, greeting);
             let viewer = viewer_of(&snapshot, player);
             hold = Some(feed.attach(player, viewer, attempt, holds, link.clone()));
         });
@@ -280,7 +283,8 @@ impl<G: Game> GameRoom<G> {
     }
 }
 
-fn send(link: &Link, messages: Vec<(Arc<[u8]>, Class)>) {
+fn send(link: &Link, Greeting { answers, messages, .. }: Greeting) {
+    link.metrics.granted(answers);
     let bytes = messages.iter().map(|(payload, _)| payload.len()).sum();
     link.outbox.expect_greeting(messages.len(), bytes);
     for (payload, class) in messages {
@@ -296,7 +300,7 @@ fn greeting(
     holds: Holds,
 ) -> Result<Greeting, Refusal> {
     let response = encode_answer(link.codec, to, response).map_err(not_encodable)?;
-    Ok(Greeting { messages: vec![(response, Class::Reliable)], holds })
+    Ok(Greeting { answers: to.kind, messages: vec![(response, Class::Reliable)], holds })
 }
 
 /// What a socket holds that was told the whole room.

@@ -47,6 +47,7 @@ impl<G: Game> GameRoom<G> {
         if let Some(failure) = &commit.failure {
             let reference = secrets::new_reference();
             tracing::error!(game_type = G::GAME_TYPE, reference, %failure, "a callback failed");
+            self.shared.metrics.callback_failed(G::GAME_TYPE);
         }
         Ok(commit)
     }

@@ -22,6 +22,7 @@ use hyper::{
 };
 use matchit::Router;
 use parlor_protocol::{ErrorCode, ErrorDetail};
+use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::pages::Page;
@@ -43,6 +44,7 @@ pub struct Site<E> {
     routes: Router<Route>,
     /// Pages of the program's own, by path. They go before the built-in ones.
     pages: HashMap<String, Page>,
+    metrics: Registry,
 }
 
 /// What has to be known to answer a request for a socket.
@@ -63,16 +65,26 @@ pub(crate) struct Opening {
 enum Route {
     Socket,
     Live,
+    Metrics,
 }
 
 impl<E: Endpoint> Site<E> {
     /// The built-in pages in front of `endpoint`.
     pub fn new(endpoint: E) -> Self {
         let mut routes = Router::new();
-        for (path, route) in [("/ws", Route::Socket), ("/health/live", Route::Live)] {
+        let paths =
+            [("/ws", Route::Socket), ("/health/live", Route::Live), ("/metrics", Route::Metrics)];
+        for (path, route) in paths {
             routes.insert(path, route).expect("these paths do not conflict");
         }
-        Self { endpoint, routes, pages: HashMap::new() }
+        Self { endpoint, routes, pages: HashMap::new(), metrics: Registry::default() }
+    }
+
+    /// Shows what is registered at `/metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Registry) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// Shows `body` at `path`, in place of what was there.
@@ -111,6 +123,7 @@ impl<E: Endpoint> Site<E> {
             Ok(Route::Live) => with_read_methods(&request, || {
                 answer::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
             }),
+            Ok(Route::Metrics) => with_read_methods(&request, || answer::metrics(&self.metrics)),
             Err(_) => self.page(&request),
         };
         (answer, None)
