@@ -43,6 +43,7 @@ fn every_delivery_is_counted_for_server_and_hub_in_both_codecs() {
         assert_eq!((step.expected, step.delivered, step.refused), (2000, 2000, 0));
         assert_eq!(step.verdict, Verdict::Held);
         assert!(step.latency.max > 0 && step.usage.is_some());
+        assert_eq!(step.queue.is_some(), series.target == "server", "a hub says nothing of itself");
     }
 }
 
@@ -111,6 +112,7 @@ fn server_elsewhere_is_spoken_to_by_chat_within_its_limits() {
     let step = &report.series[0].steps[0];
     assert_eq!((step.rooms, step.sent, step.delivered, step.refused), (2, 60, 360, 0));
     assert!(step.usage.is_none(), "its process cannot be seen");
+    assert!(step.queue.is_some(), "its metrics can");
     assert!(report.notes.iter().any(|note| note.contains("by chat in rooms of farkle")));
     runtime.block_on(running.stop());
 }

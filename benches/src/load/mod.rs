@@ -16,6 +16,7 @@ mod mixed;
 mod objective;
 mod process;
 pub mod report;
+mod scrape;
 pub mod serve;
 mod socket;
 mod stamp;

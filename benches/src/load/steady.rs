@@ -15,6 +15,7 @@ use super::fleet::Happening;
 use super::objective::Objective;
 use super::process::Reading;
 use super::report::{Percentiles, Series, Step, Verdict};
+use super::scrape::Watch;
 use super::stamp::Stamp;
 use super::target::Target;
 
@@ -43,6 +44,8 @@ pub(super) fn measure(
     let mut count = Count::new(counted_from, counted_to);
     let mut reading = None;
     let mut usage = None;
+    let mut watch = None;
+    let mut queue = None;
     let mut bytes_before = 0;
     let mut idle = Duration::ZERO;
     let mut lag = histogram();
@@ -57,6 +60,8 @@ pub(super) fn measure(
             reading = Some(process.map(Reading::take).transpose()?);
             bytes_before = crowd.fleet.bytes_read;
             idle = Duration::ZERO;
+            let Seating { has_seats, server, .. } = *crowd.seating();
+            watch = has_seats.then(|| Watch::begin(server));
         }
         if usage.is_none() && now >= counted_to {
             let used = match (process, reading.flatten()) {
@@ -64,6 +69,7 @@ pub(super) fn measure(
                 _ => None,
             };
             usage = Some((used, crowd.fleet.bytes_read - bytes_before, idle));
+            queue = watch.take().and_then(Watch::end);
         }
         let mut in_a_row = 0;
         while next <= now && next < counted_to && in_a_row < SENDS_PER_TURN {
@@ -119,6 +125,7 @@ pub(super) fn measure(
         generator_cores: (1.0 - idle.as_secs_f64() / seconds).clamp(0.0, 1.0),
         bytes_per_second: bytes as f64 / seconds,
         usage,
+        queue,
         verdict: Verdict::Held,
     };
     step.verdict = verdict(&step, objective);

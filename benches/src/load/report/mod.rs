@@ -102,8 +102,19 @@ pub struct Step {
     pub bytes_per_second: f64,
     /// What the measured process used, when it could be seen.
     pub usage: Option<Usage>,
+    /// What waited in the server, when it says so.
+    pub queue: Option<Queue>,
     /// What became of it.
     pub verdict: Verdict,
+}
+
+/// The most that was seen waiting in a server's outboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Messages in all of them together.
+    pub messages: u64,
+    /// Messages in the fullest one.
+    pub deepest: u64,
 }
 
 /// What a process used.
@@ -280,6 +291,7 @@ pub(crate) mod tests {
                 kernel_cores: cores * 2.0,
                 memory_bytes: 20 << 20,
             }),
+            queue: Some(Queue { messages: 40, deepest: 7 }),
             verdict,
         };
         let series = |target: &str, cores, held| Series {

@@ -153,6 +153,12 @@ fn charts(report: &Report) -> String {
             ),
         ),
         chart(
+            "Messages that waited for the slowest client, at most",
+            "messages",
+            false,
+            of(&|step| step.queue.map(|queue| queue.deepest as f64), ""),
+        ),
+        chart(
             "Network, out of the server",
             "MB a second",
             false,
@@ -310,6 +316,7 @@ mod tests {
             "What this means",
             "Charts",
             "<polyline",
+            "waited for the slowest client",
             "Objective",
             "missed",
             "kept",
@@ -349,7 +356,7 @@ mod tests {
         let mut report = report();
         for step in report.series.iter_mut().flat_map(|series| &mut series.steps) {
             (step.wanted_per_second, step.delivered_per_second, step.players) = (0.0, 0.0, 0);
-            (step.latency, step.usage) = (Default::default(), None);
+            (step.latency, step.usage, step.queue) = (Default::default(), None, None);
         }
         let page = page(&report);
         assert!(!page.contains("NaN") && !page.contains("inf<"), "{page}");
