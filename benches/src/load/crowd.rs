@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use parlor_protocol::Codec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::echo::{GAME_TYPE, Say};
@@ -140,7 +140,7 @@ impl Crowd {
                 Happening::Open => happened.push_back((number, None)),
                 Happening::Message(payload) => {
                     if is_answer_to_joining(payload)
-                        && let Some(answer) = tree(codec, payload)
+                        && let Some(answer) = Answer::read(codec, payload)
                     {
                         happened.push_back((number, Some(answer)));
                     }
@@ -154,7 +154,7 @@ impl Crowd {
             for (number, answer) in happened.drain(..) {
                 let room = number / self.seating.room_players;
                 if let Some(answer) = answer {
-                    self.seated(number, &answer)?;
+                    self.seated(number, answer)?;
                     on_their_way -= 1;
                     seated += 1;
                     for guest in std::mem::take(&mut waiting[room]) {
@@ -223,21 +223,14 @@ impl Crowd {
         self.fleet.send(number, message);
     }
 
-    fn seated(&mut self, number: usize, answer: &Value) -> Result<(), CrowdError> {
-        if answer["success"] != true {
-            return Err(CrowdError::Refused(answer["error"].to_string()));
+    fn seated(&mut self, number: usize, answer: Answer) -> Result<(), CrowdError> {
+        if !answer.success {
+            return Err(CrowdError::Refused(answer.error.to_string()));
         }
-        let data = &answer["data"];
-        let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        self.seats[number] = Seat {
-            is_seated: true,
-            token: text("sessionToken"),
-            epoch: text("epoch"),
-            seq: data["seq"].as_u64().unwrap_or(0),
-            id: 1,
-        };
+        let Told { session_token, epoch, seq, room_id, .. } = answer.data;
+        self.seats[number] = Seat { is_seated: true, token: session_token, epoch, seq, id: 1 };
         let room = number / self.seating.room_players;
-        self.rooms[room].get_or_insert_with(|| text("roomId"));
+        self.rooms[room].get_or_insert(room_id);
         Ok(())
     }
 
@@ -270,11 +263,35 @@ pub(super) fn is_answer_to_joining(payload: &[u8]) -> bool {
         || memmem::find(start, b"reconnect_result").is_some()
 }
 
-/// A message as a tree.
-pub(super) fn tree(codec: Codec, payload: &[u8]) -> Option<Value> {
-    match codec {
-        Codec::Json => serde_json::from_slice(payload).ok(),
-        Codec::MsgPack => rmp_serde::from_slice(payload).ok(),
+/// What of an answer has to be known. The rest, such as a list of a thousand players, is passed over: reading all
+/// of it would cost the generator more than it cost the server to write.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Answer {
+    pub(super) success: bool,
+    pub(super) data: Told,
+    error: Value,
+}
+
+/// What an answer to a join, to a return or to `get_state` tells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Told {
+    room_id: String,
+    session_token: String,
+    epoch: String,
+    pub(super) seq: u64,
+    /// How a player came back.
+    pub(super) resumed: Option<String>,
+}
+
+impl Answer {
+    /// `None` for what is no answer.
+    pub(super) fn read(codec: Codec, payload: &[u8]) -> Option<Self> {
+        match codec {
+            Codec::Json => serde_json::from_slice(payload).ok(),
+            Codec::MsgPack => rmp_serde::from_slice(payload).ok(),
+        }
     }
 }
 

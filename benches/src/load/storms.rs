@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::crowd::{Crowd, CrowdError, Seating, is_answer_to_joining, tree};
+use super::crowd::{Answer, Crowd, CrowdError, Seating, is_answer_to_joining};
 use super::fleet::Happening;
 use super::objective::Objective;
 use super::process::{Reading, memory_bytes};
@@ -119,7 +119,7 @@ pub(super) fn cut_and_return(crowd: &mut Crowd) -> io::Result<Returned> {
         crowd.fleet.turn(TURN, |number, happening| match happening {
             Happening::Open => happened.push((number, None, false)),
             Happening::Message(payload) if is_answer_to_joining(payload) => {
-                happened.push((number, tree(codec, payload), false));
+                happened.push((number, Answer::read(codec, payload), false));
             }
             Happening::Message(_) => {}
             Happening::Lost => happened.push((number, None, true)),
@@ -141,7 +141,7 @@ pub(super) fn cut_and_return(crowd: &mut Crowd) -> io::Result<Returned> {
                 continue;
             };
             answers.saturating_record(micros(began.elapsed() - asked_at[number]));
-            match answer["data"]["resumed"].as_str() {
+            match answer.data.resumed.as_deref() {
                 Some("replayed") => returned.replayed += 1,
                 Some(_) => returned.snapshots += 1,
                 None => returned.refused += 1,
@@ -168,11 +168,10 @@ fn follow(crowd: &mut Crowd) -> io::Result<()> {
         crowd.fleet.turn(TURN, |number, happening| {
             quiet_since = Instant::now();
             if let Happening::Message(payload) = happening
-                && let Some(answer) = tree(codec, payload)
-                && answer["success"] == true
-                && let Some(seq) = answer["data"]["seq"].as_u64()
+                && let Some(answer) = Answer::read(codec, payload)
+                && answer.success
             {
-                seen.push((number, seq));
+                seen.push((number, answer.data.seq));
             }
         })?;
         for (number, seq) in seen.drain(..) {
