@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     pub(crate) snapshots: Counter,
     resumes: Family<OfKind, Counter>,
     callback_failures: Family<OfGame, Counter>,
+    slow_changes: Family<OfGame, Counter>,
     opened: Counter,
     closed: Family<OfCode, Counter>,
     pub(crate) stores: StoreMetrics,
@@ -92,6 +93,7 @@ impl Metrics {
             actions: Histogram::new(ACTION_SECONDS),
             room_locks: Histogram::new(ACTION_SECONDS),
             callback_failures: Family::default(),
+            slow_changes: Family::default(),
             opened: Counter::default(),
             closed: Family::default(),
             stores: StoreMetrics {
@@ -130,6 +132,11 @@ impl Metrics {
 
     pub(crate) fn callback_failed(&self, game: &'static str) {
         self.callback_failures.get_or_create(&OfGame { game }).inc();
+    }
+
+    /// A change of a room took longer than a game should let others wait.
+    pub(crate) fn was_slow(&self, game: &'static str) {
+        self.slow_changes.get_or_create(&OfGame { game }).inc();
     }
 
     pub(crate) fn connected(&self) {
@@ -178,6 +185,11 @@ impl Metrics {
             "parlor_callback_failures",
             "Callbacks of games that broke down where nothing could be refused",
             self.callback_failures.clone(),
+        );
+        registry.register(
+            "parlor_slow_changes",
+            "Changes of rooms that took longer than 5 ms, by game",
+            self.slow_changes.clone(),
         );
         registry.register_with_unit(
             "parlor_store_call",

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parlor_client::protocol::Codec;
+use parlor_client::protocol::{Codec, Phase};
 use parlor_client::{new_room, seat_in};
 use parlor_games::{Arena, TicTacToe, tictactoe};
-use parlor_testutil::games::{Failing, Fault};
+use parlor_testutil::games::{Attempt, Failing, Fault, Marks};
 use parlor_testutil::seat::{Seat, WAIT_MAX, name};
 use parlor_testutil::server::TestServer;
 use serde_json::json;
@@ -109,12 +109,16 @@ async fn names_and_labels_are_well_formed_few_and_told_of_in_the_guide() {
     let guide = include_str!("../../../docs/operations.md");
     for number in 0..20 {
         let mut room = new_room("failing", name(&format!("Somebody {number}")));
-        room.options = json!({"fault": Fault::Panic}).as_object().unwrap().clone();
-        drop(server.connect(Codec::Json).await);
-        let _refused_or_not = server.connect(Codec::Json).await.0.create_room::<()>(&room).await;
+        room.options = json!({"seats": 1}).as_object().unwrap().clone();
+        let mut seat: Seat<Marks> = Seat::create(&server, Codec::Json, &room).await;
+        seat.until(|seat| seat.phase == Phase::Playing).await;
+        let fault = Some(if number == 0 { Fault::Linger } else { Fault::Panic });
+        let _refused_or_not = seat.client.act(&Attempt { fault }).await;
     }
     let scrape = Scrape::of(&server).await;
     assert!(scrape.text.ends_with("# EOF\n"));
+    scrape.is(r#"parlor_requests_total{type="game_action",outcome="INTERNAL"}"#, 19.0);
+    assert!(scrape.value(r#"parlor_slow_changes_total{game="failing"}"#) >= 1.0);
     assert!(scrape.values.len() < 400, "{} series", scrape.values.len());
 
     let mut kinds = BTreeMap::new();

@@ -1,6 +1,10 @@
 //! Getting hold of a seat: the requests that ask the session store and may have to wait for it.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use parlor_core::{Digest, Settings};
 use parlor_protocol::{
@@ -233,15 +237,31 @@ async fn reconnect(
 async fn admit(shared: &Shared, joining: &Joining) -> Result<Admission, ErrorDetail> {
     let Some(hook) = &shared.join_hook else { return Ok(Admission::default()) };
     let time_max = shared.config.join_hook_time_max;
-    match tokio::time::timeout(time_max, hook.admit(joining.clone())).await {
-        Ok(Ok(admission)) => Ok(admission),
-        Ok(Err(refused)) => Err(to_wire::game_error(&refused)),
+    let admitted = unless_it_panics(async { hook.admit(joining.clone()).await });
+    match tokio::time::timeout(time_max, admitted).await {
+        Ok(Some(Ok(admission))) => Ok(admission),
+        Ok(Some(Err(refused))) => Err(to_wire::game_error(&refused)),
+        Ok(None) => {
+            let reference = secrets::new_reference();
+            tracing::error!(reference, "the join hook panicked");
+            Err(ErrorDetail::internal(&reference))
+        }
         Err(_) => {
             tracing::warn!("the join hook took too long");
             let message = "it cannot be found out just now who you are";
             Err(ErrorDetail::new(ErrorCode::STORE_UNAVAILABLE, message))
         }
     }
+}
+
+/// What comes of `future`, or `None` when it panics: then it is never polled again.
+async fn unless_it_panics<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 fn newcomer(

@@ -425,8 +425,18 @@ impl<G: Game> GameRoom<G> {
         let wakes = inner.feed.take_wakes();
         let locked_at = inner.locked_at;
         drop(inner);
-        self.shared.metrics.room_locked(locked_at.elapsed());
         wakes.wake();
+        self.took(locked_at.elapsed());
+    }
+
+    /// Takes note of how long the room was locked. A game that computes for long keeps its players waiting, and
+    /// everyone else whom the thread would serve.
+    fn took(&self, time: Duration) {
+        self.shared.metrics.room_locked(time);
+        if time > SLOW {
+            self.shared.metrics.was_slow(G::GAME_TYPE);
+            tracing::warn!(game_type = G::GAME_TYPE, room = %self.code, ?time, "a change took long");
+        }
     }
 
     /// Sees to it that the driver calls in time. Under the lock, so that the last word is the last.
@@ -463,6 +473,8 @@ pub(crate) fn not_in_room() -> ErrorDetail {
     ErrorDetail::new(ErrorCode::NOT_IN_ROOM, "this connection is in no room")
 }
 
+/// How long a change of a room may take before it is told of.
+const SLOW: Duration = Duration::from_millis(5);
 /// Deadlines that one call may fire. A room that was not called for long gets the rest at its next
 /// calls.
 const DEADLINES_PER_CALL_MAX: usize = 256;

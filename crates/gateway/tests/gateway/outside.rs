@@ -176,6 +176,7 @@ impl JoinHook for Door {
             std::future::pending::<()>().await;
         }
         match joining.player_name.as_str() {
+            "Mallory" => panic!("no such player"),
             "Eve" => Err(GameError::new("NOT_ON_THE_LIST", "you are not on the list")),
             "ada" => Ok(Admission {
                 player_name: Some(PlayerName::parse("Ada").unwrap()),
@@ -206,6 +207,10 @@ async fn a_join_hook_brings_a_profile_into_the_game_or_refuses_before_there_is_a
         assert_eq!(eve.refused(kind, data).await["code"], "NOT_ON_THE_LIST");
     }
     assert_eq!(gateway.room_count(), 1, "and no room was left behind");
+
+    // A hook that breaks down refuses, and the connection lives on.
+    let mallory = json!({"roomId": room["roomId"], "playerName": "Mallory"});
+    assert_eq!(eve.refused("join_room", mallory).await["code"], "INTERNAL");
 
     door.hangs.store(true, Ordering::Relaxed);
     let join = json!({"roomId": room["roomId"], "playerName": "Bob"});

@@ -1,5 +1,7 @@
 //! A game that fails when asked to, having first done everything that must then not show.
 
+use std::time::{Duration, Instant};
+
 use parlor_core::rand::Rng as _;
 use parlor_core::{About, Audience, Ctx, Game, GameError, Never, PlayerId, Rules, ViewKey, Viewer};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,8 @@ pub enum Fault {
     Panic,
     /// By a state whose view panics.
     BreakView,
+    /// By taking ten milliseconds, after which all is well.
+    Linger,
 }
 
 /// Told to everyone.
@@ -90,6 +94,13 @@ impl Game for Failing {
             Some(Fault::Panic) => panic!("it was asked to panic"),
             Some(Fault::BreakView) => {
                 state.broken = true;
+                Ok(())
+            }
+            Some(Fault::Linger) => {
+                let until = Instant::now() + Duration::from_millis(10);
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
                 Ok(())
             }
         }
