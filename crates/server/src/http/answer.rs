@@ -6,13 +6,9 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
 use parlor_protocol::{ErrorCode, ErrorDetail};
-use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde::Serialize;
 
 use super::Answer;
-
-/// The text format of OpenMetrics 1.0.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `body` as JSON, never cached.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
@@ -33,19 +29,6 @@ pub(super) fn detail(status: StatusCode, error: ErrorDetail) -> Answer {
         error: ErrorDetail,
     }
     json(status, &Body { error })
-}
-
-/// What is registered, as Prometheus reads it.
-pub(super) fn metrics(registry: &Registry) -> Answer {
-    let mut text = String::new();
-    if encode(&mut text, registry).is_err() {
-        return error(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::INTERNAL, "not readable now");
-    }
-    let mut answer = Response::new(Bytes::from(text).into());
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 /// A JSON error without details.

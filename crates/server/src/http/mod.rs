@@ -5,6 +5,7 @@
 //! checks, it hands out an [`Opening`] and the listener does the rest.
 
 mod answer;
+mod metrics;
 mod pages;
 
 use std::{borrow::Cow, collections::HashMap, net::SocketAddr, sync::Arc};
@@ -123,7 +124,9 @@ impl<E: Endpoint> Site<E> {
             Ok(Route::Live) => with_read_methods(&request, || {
                 answer::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
             }),
-            Ok(Route::Metrics) => with_read_methods(&request, || answer::metrics(&self.metrics)),
+            Ok(Route::Metrics) => {
+                with_read_methods(&request, || metrics::metrics(&self.metrics, request.headers()))
+            }
             Err(_) => self.page(&request),
         };
         (answer, None)
