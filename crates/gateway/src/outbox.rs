@@ -6,7 +6,7 @@
 //! It knows neither frames nor sockets: the writer pulls, by polling.
 //!
 //! Pushing and waking are two calls. A room pushes to all its sockets while it is locked, collects the writers
-//! that wait in [`Wakes`], and wakes them after the lock is released, so that no writer wakes only to run into
+//! that wait, and wakes them after the lock is released, so that no writer wakes only to run into
 //! the lock.
 
 use std::{
