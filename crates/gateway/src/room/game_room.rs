@@ -435,7 +435,7 @@ impl<G: Game> GameRoom<G> {
         self.shared.metrics.room_locked(time);
         if time > SLOW {
             self.shared.metrics.was_slow(G::GAME_TYPE);
-            tracing::warn!(game_type = G::GAME_TYPE, room = %self.code, ?time, "a change took long");
+            tracing::info!(game_type = G::GAME_TYPE, room = %self.code, ?time, "a change took long");
         }
     }
 
