@@ -22,8 +22,8 @@ pub(super) struct Pulse {
     due: Instant,
     /// Whom it wakes then, once it was asked.
     waker: Option<Waker>,
-    /// This connection's own.
-    heartbeat: Duration,
+    /// This connection's own. A `Duration` would take four times the memory, of which each connection has one.
+    heartbeat_ms: u32,
     /// When any byte came last.
     heard: Instant,
     /// When a message came last.
@@ -55,7 +55,7 @@ impl Pulse {
             timer: Box::pin(sleep_until(due)),
             due,
             waker: None,
-            heartbeat,
+            heartbeat_ms: u32::try_from(heartbeat.as_millis()).unwrap_or(u32::MAX),
             heard: now,
             spoken: now,
             pinged: false,
@@ -123,10 +123,11 @@ impl Pulse {
     }
 
     fn next(&self, idle_max: Option<Duration>) -> (Instant, Tick) {
+        let heartbeat = Duration::from_millis(self.heartbeat_ms.into());
         let silence = if self.pinged {
-            (self.heard + 2 * self.heartbeat, Tick::Silent)
+            (self.heard + 2 * heartbeat, Tick::Silent)
         } else {
-            (self.heard + self.heartbeat, Tick::Ping)
+            (self.heard + heartbeat, Tick::Ping)
         };
         match idle_max.map(|idle_max| self.spoken + idle_max) {
             Some(idle) if idle < silence.0 => (idle, Tick::Idle),
