@@ -17,7 +17,7 @@ use parlor_protocol::{
     PROTOCOL_VERSION, Request, RequestError, Unreadable, Welcome, WelcomeLimits, read_frame,
 };
 
-use crate::encode::{Answering, Link};
+use crate::encode::{Answering, Link, Outlet};
 use crate::feed::Hold;
 use crate::fingerprint::fingerprint;
 use crate::gateway::Gateway;
@@ -80,11 +80,11 @@ impl Connection {
         let (config, now) = (&shared.config, shared.clock.now());
         let metrics = Arc::clone(&shared.metrics);
         metrics.connected();
-        let link = Link { outbox: Outbox::new(config.outbox), codec, metrics };
+        let outlet = Outlet { outbox: Outbox::new(config.outbox), codec };
         let number = shared.next_number();
-        shared.connections.insert(number, link.clone());
+        shared.connections.insert(number, outlet.clone());
 
-        link.tell(
+        outlet.tell(
             EventType::Welcome,
             &Welcome {
                 protocol: PROTOCOL_VERSION,
@@ -102,7 +102,7 @@ impl Connection {
             requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
             offences: None,
             gateway,
-            link,
+            link: Link { outlet, metrics },
             number,
             seat: Seat::None,
             subscriptions: BTreeSet::new(),
@@ -111,12 +111,12 @@ impl Connection {
 
     /// What is to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.link.outbox
+        &self.link.outlet.outbox
     }
 
     /// The codec that the socket speaks.
     pub fn codec(&self) -> Codec {
-        self.link.codec
+        self.link.outlet.codec
     }
 
     /// How long the client may ask nothing before it is closed with 1000: for ever while it sits
@@ -133,7 +133,7 @@ impl Connection {
     pub fn handle(&mut self, kind: FrameKind, frame: &[u8]) -> Handled<'_> {
         match self.handle_from(0, kind, frame) {
             None => {
-                self.link.outbox.wake();
+                self.link.outlet.outbox.wake();
                 Handled::Done
             }
             Some(Waiting { slow, handled }) => {
@@ -147,8 +147,8 @@ impl Connection {
     /// Handles the requests of a frame from number `first` on, until one has to wait for a store.
     fn handle_from(&mut self, first: usize, kind: FrameKind, bytes: &[u8]) -> Option<Waiting> {
         let now = self.shared().clock.now();
-        let frame = if kind == self.link.codec.frame_kind() {
-            read_frame(self.link.codec, bytes, &self.shared().config.frame)
+        let frame = if kind == self.link.outlet.codec.frame_kind() {
+            read_frame(self.link.outlet.codec, bytes, &self.shared().config.frame)
         } else {
             Err(Unreadable::WrongFrameKind)
         };
@@ -161,7 +161,7 @@ impl Connection {
         };
         for (number, envelope) in frame.requests().enumerate().skip(first) {
             // What is asked after the close would be done and never answered.
-            if self.link.outbox.is_closed() {
+            if self.link.outlet.outbox.is_closed() {
                 return None;
             }
             let waiting = match envelope {
@@ -184,7 +184,7 @@ impl Connection {
         while let Some(Waiting { slow, handled }) = waiting {
             handlers::handle_slow(self, slow).await;
             waiting = self.handle_from(handled, kind, &frame);
-            self.link.outbox.wake();
+            self.link.outlet.outbox.wake();
         }
     }
 
@@ -210,7 +210,7 @@ impl Connection {
                 STRIKES_WINDOW,
             ) {
                 let code = CloseCode::RateLimited.as_u16();
-                self.link.outbox.close(code, "too many requests");
+                self.link.outlet.outbox.close(code, "too many requests");
             }
             return None;
         }
@@ -239,7 +239,7 @@ impl Connection {
             STRIKES_WINDOW,
         ) {
             let code = CloseCode::TooManyUnreadable.as_u16();
-            self.link.outbox.close(code, "too many unreadable messages");
+            self.link.outlet.outbox.close(code, "too many unreadable messages");
         }
     }
 
@@ -303,9 +303,9 @@ impl Drop for Connection {
         for game in &self.subscriptions {
             shared.listings.unsubscribe(game, self.number);
         }
-        self.link.outbox.abandon();
-        let code = self.link.outbox.close_code();
-        shared.traffic.ended(self.link.outbox.totals(), code);
+        self.link.outlet.outbox.abandon();
+        let code = self.link.outlet.outbox.close_code();
+        shared.traffic.ended(self.link.outlet.outbox.totals(), code);
         shared.metrics.disconnected(code);
         if let Seat::Held(Attached { room, hold }) = std::mem::take(&mut self.seat) {
             room.disconnect(shared.clock.now(), hold);
@@ -317,7 +317,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("number", &self.number)
-            .field("codec", &self.link.codec)
+            .field("codec", &self.link.outlet.codec)
             .field("is_attached", &self.seat.held().is_some())
             .finish_non_exhaustive()
     }

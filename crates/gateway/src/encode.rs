@@ -15,11 +15,18 @@ use crate::metrics::Metrics;
 use crate::outbox::{Class, Message, Outbox, PushError, Wakes};
 use crate::tree::{NotATree, Tree};
 
-/// A socket's way out: where its messages wait, and how they are written.
+/// A socket's way out: where its messages wait, and how they are written. Whoever has something to tell the
+/// socket holds one.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub(crate) struct Outlet {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) codec: Codec,
+}
+
+/// The way out of a socket that asks: its answers are counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) outlet: Outlet,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -46,7 +53,7 @@ pub(crate) enum Unencodable {
     Panicked,
 }
 
-impl Link {
+impl Outlet {
     /// Queues an encoded message for the client that is being served, whose writer is woken when that is
     /// done. A full outbox closes itself, and the session is resumable.
     pub(crate) fn push(&self, payload: Arc<[u8]>, class: Class) {
@@ -65,9 +72,17 @@ impl Link {
         self.outbox.push_among(patch, wakes) != Err(PushError::BaseWaits)
     }
 
+    /// Queues an event that belongs to no room.
+    pub(crate) fn tell<T: Serialize>(&self, kind: EventType, data: &T) {
+        let payload = encode_event(self.codec, kind, None, data).expect("our own data is plain");
+        self.push(payload, Class::Reliable);
+    }
+}
+
+impl Link {
     /// Answers with `data`.
     pub(crate) fn answer<T: Serialize>(&self, to: Answering, data: &T) -> Result<(), Unencodable> {
-        self.push(encode_answer(self.codec, to, data)?, Class::Reliable);
+        self.outlet.push(encode_answer(self.outlet.codec, to, data)?, Class::Reliable);
         self.metrics.granted(to.kind);
         Ok(())
     }
@@ -90,14 +105,8 @@ impl Link {
         };
         self.metrics.refused(kind, &error.code);
         let frame = ResponseFrame::<()>::refusal(to, id, error);
-        let payload = encode(self.codec, &frame).expect("an error can be encoded");
-        self.push(payload, Class::Reliable);
-    }
-
-    /// Queues an event that belongs to no room.
-    pub(crate) fn tell<T: Serialize>(&self, kind: EventType, data: &T) {
-        let payload = encode_event(self.codec, kind, None, data).expect("our own data is plain");
-        self.push(payload, Class::Reliable);
+        let payload = encode(self.outlet.codec, &frame).expect("an error can be encoded");
+        self.outlet.push(payload, Class::Reliable);
     }
 }
 

@@ -100,15 +100,15 @@ impl Gateway {
     pub fn drain(&self, reconnect_after: Duration) {
         self.shared.draining.store(true, Ordering::Release);
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
-        self.shared.connections.for_each(|link| {
-            link.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
-            link.outbox.wake();
+        self.shared.connections.for_each(|outlet| {
+            outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
+            outlet.outbox.wake();
         });
     }
 
     /// Closes every socket, after what is queued for it.
     pub fn close_connections(&self, code: CloseCode, reason: &'static str) {
-        self.shared.connections.for_each(|link| link.outbox.close(code.as_u16(), reason));
+        self.shared.connections.for_each(|outlet| outlet.outbox.close(code.as_u16(), reason));
     }
 }
 

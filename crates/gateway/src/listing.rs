@@ -18,7 +18,7 @@ use parlor_protocol::{
 };
 use tokio::sync::Notify;
 
-use crate::encode::{Answering, Link, encode_event};
+use crate::encode::{Answering, Link, Outlet, encode_event};
 use crate::outbox::Class;
 
 /// The listings of all games.
@@ -61,7 +61,7 @@ struct Listing {
     /// changes do not keep some rooms from ever being told.
     told_last: Option<RoomCode>,
     /// By connection, so that they are told in the same order each time.
-    subscribers: BTreeMap<u64, Link>,
+    subscribers: BTreeMap<u64, Outlet>,
 }
 
 struct Listed {
@@ -136,7 +136,7 @@ impl Listings {
     ) {
         let Some(listing) = self.games.get(game_type) else { return };
         let mut listing = listing.lock();
-        listing.subscribers.insert(connection, link.clone());
+        listing.subscribers.insert(connection, link.outlet.clone());
         let newest = listing.newest_of(&listing.joinable, u64::MAX, limit);
         let rooms: Vec<_> = newest.map(|(_, info)| info).collect();
         let more = listing.joinable.len() > rooms.len();
@@ -242,7 +242,7 @@ impl Listing {
     }
 
     /// What subscribers are to be told now, and who they are.
-    fn take_update(&mut self, game_type: &'static str) -> Option<(RoomListUpdate, Vec<Link>)> {
+    fn take_update(&mut self, game_type: &'static str) -> Option<(RoomListUpdate, Vec<Outlet>)> {
         let removed: Vec<RoomCode> = std::mem::take(&mut self.gone).into_iter().collect();
         let mut changed = Vec::new();
         for _ in 0..ROOMS_PER_UPDATE_MAX {
@@ -262,17 +262,17 @@ impl Listing {
 }
 
 /// Sends an update, encoded once for each codec in use.
-fn tell(update: &RoomListUpdate, subscribers: &[Link]) {
+fn tell(update: &RoomListUpdate, subscribers: &[Outlet]) {
     for codec in Codec::ALL {
-        let mut links = subscribers.iter().filter(|link| link.codec == codec).peekable();
-        if links.peek().is_none() {
+        let mut outlets = subscribers.iter().filter(|outlet| outlet.codec == codec).peekable();
+        if outlets.peek().is_none() {
             continue;
         }
         let payload = encode_event(codec, EventType::RoomListUpdate, None, update)
             .expect("our own data is plain");
-        for link in links {
-            link.push(Arc::clone(&payload), Class::Reliable);
-            link.outbox.wake();
+        for outlet in outlets {
+            outlet.push(Arc::clone(&payload), Class::Reliable);
+            outlet.outbox.wake();
         }
     }
 }
@@ -364,10 +364,7 @@ mod tests {
         let changed = Notify::new();
         let mut listing = Listing::default();
         let outbox = crate::outbox::Outbox::new(crate::outbox::OutboxLimits::default());
-        listing.subscribers.insert(
-            1,
-            Link { outbox, codec: Codec::Json, metrics: Arc::new(crate::metrics::Metrics::new()) },
-        );
+        listing.subscribers.insert(1, Outlet { outbox, codec: Codec::Json });
         for number in 0..10_000 {
             let room = offer(number, 0, "{}").info;
             let code = room.room_id;

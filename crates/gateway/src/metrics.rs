@@ -266,12 +266,12 @@ fn connections_and_messages(
     let mut by_codec = [0_i64; Codec::ALL.len()];
     let (mut waiting, mut waiting_max) = (0_i64, 0_i64);
     let mut live = OutboxTotals::default();
-    shared.connections.for_each(|link| {
-        by_codec[link.codec as usize] += 1;
-        let depth = i64::try_from(link.outbox.len()).unwrap_or(i64::MAX);
+    shared.connections.for_each(|outlet| {
+        by_codec[outlet.codec as usize] += 1;
+        let depth = i64::try_from(outlet.outbox.len()).unwrap_or(i64::MAX);
         waiting += depth;
         waiting_max = waiting_max.max(depth);
-        let totals = link.outbox.totals();
+        let totals = outlet.outbox.totals();
         live.queued += totals.queued;
         live.written += totals.written;
         live.coalesced += totals.coalesced;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
-use crate::encode::Link;
+use crate::encode::Outlet;
 use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
 use crate::lifecycle::Newsroom;
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) driver: Arc<Driver>,
     pub(crate) searches: Searches,
     /// Every socket's way out, by connection number.
-    pub(crate) connections: Sharded<u64, Link>,
+    pub(crate) connections: Sharded<u64, Outlet>,
     pub(crate) keys: JoiningKeys,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traffic: TrafficCounter,

@@ -302,9 +302,9 @@ fn send_events(events: &[Staged], member: &Member, after: u64, wakes: &mut Wakes
     for event in events {
         if event.seq > after
             && event.to.is_heard_by(member.hold.player, Viewer::Spectator)
-            && let Some(payload) = in_codec(event, member.link.codec)
+            && let Some(payload) = in_codec(event, member.outlet.codec)
         {
-            member.link.push_among(payload, Class::Reliable, wakes);
+            member.outlet.push_among(payload, Class::Reliable, wakes);
         }
     }
 }

@@ -4,7 +4,7 @@ use parlor_core::{PlayerId, Viewer};
 use parlor_protocol::CloseCode;
 
 use super::Hold;
-use crate::encode::Link;
+use crate::encode::Outlet;
 
 /// A socket attached to a seat.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Member {
     pub(crate) viewer: Viewer,
     /// The number of the try by which it came, if it gave one.
     pub(crate) attempt: Option<u64>,
-    pub(crate) link: Link,
+    pub(crate) outlet: Outlet,
 }
 
 /// All of them, by rising player id.
@@ -23,7 +23,7 @@ pub(crate) struct Members(Vec<Member>);
 impl Member {
     /// Ends the connection, after what is queued.
     pub(crate) fn close(&self, code: CloseCode, reason: &'static str) {
-        self.link.outbox.close(code.as_u16(), reason);
+        self.outlet.outbox.close(code.as_u16(), reason);
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use parlor_core::{Game, PlayerId, Roster, Rules, Seat, SyncMode, Time, ViewKey, Viewer};
 use parlor_protocol::{CloseCode, Codec};
 
-use crate::encode::Link;
+use crate::encode::Outlet;
 use crate::outbox::{Class, Wakes};
 
 pub(crate) use delay::Delay;
@@ -169,7 +169,7 @@ impl Feed {
         viewer: Viewer,
         attempt: Option<u64>,
         holds: Holds,
-        link: Link,
+        outlet: Outlet,
     ) -> Hold {
         if let Some(former) = self.detach(player) {
             former.close(CloseCode::TakenOver, "another connection took this session over");
@@ -178,15 +178,15 @@ impl Feed {
         let hold = Hold { player, generation: self.generations };
         match self.desk(player) {
             Ok(place) => {
-                self.desks[place].codec = link.codec;
+                self.desks[place].codec = outlet.codec;
                 self.desks[place].holds = holds;
             }
             Err(place) => {
-                let desk = Desk { player, since: holds.seq, codec: link.codec, holds };
+                let desk = Desk { player, since: holds.seq, codec: outlet.codec, holds };
                 self.desks.insert(place, desk);
             }
         }
-        Arc::make_mut(&mut self.members).add(Member { hold, viewer, attempt, link });
+        Arc::make_mut(&mut self.members).add(Member { hold, viewer, attempt, outlet });
         hold
     }
 
@@ -262,9 +262,9 @@ impl Feed {
                 if !is_heard || self.is_late(member) {
                     continue;
                 }
-                if let Some(payload) = message.payload(member.link.codec) {
+                if let Some(payload) = message.payload(member.outlet.codec) {
                     let payload = Arc::clone(payload);
-                    member.link.push_among(payload, Class::Reliable, &mut self.wakes);
+                    member.outlet.push_among(payload, Class::Reliable, &mut self.wakes);
                 }
             }
             self.follow(message, at);

@@ -176,7 +176,7 @@ impl Feed {
                 holds.is_current = true;
                 continue;
             }
-            let codec = member.link.codec;
+            let codec = member.outlet.codec;
             let takes_patch = !*is_whole
                 && group.patch.is_some()
                 && holds.takes_patch
@@ -185,10 +185,11 @@ impl Feed {
             let patch =
                 if takes_patch { group.shorter_patch(codec, seq, *version, *phase) } else { None };
             let wakes = &mut self.wakes;
-            let is_patched = patch.is_some_and(|patch| member.link.push_patch_among(patch, wakes));
+            let is_patched =
+                patch.is_some_and(|patch| member.outlet.push_patch_among(patch, wakes));
             if !is_patched {
                 let whole = group.whole(codec, seq, *version, *phase);
-                member.link.push_among(whole, Class::State, wakes);
+                member.outlet.push_among(whole, Class::State, wakes);
             }
             holds.version = Some(*version);
             (holds.is_current, holds.takes_patch) = (true, true);

@@ -138,7 +138,7 @@ impl<G: Game> GameRoom<G> {
             let holds = greeting.holds;
             send(link, greeting);
             let viewer = viewer_of(&snapshot, player);
-            return Ok(inner.feed.attach(player, viewer, attempt, holds, link.clone()));
+            return Ok(inner.feed.attach(player, viewer, attempt, holds, link.outlet.clone()));
         }
         let commit = inner.room.apply(now, Command::Reconnect(player))?;
         self.seat(inner, commit, player, attempt, link, greet)
@@ -154,7 +154,7 @@ impl<G: Game> GameRoom<G> {
         link: &Link,
         greet: impl FnOnce(&Inner<G>, &Snapshot<G>) -> Result<Greeting, Refusal>,
     ) -> Result<Hold, Refusal> {
-        let commit = self.stage(inner, commit, Some(link.codec))?;
+        let commit = self.stage(inner, commit, Some(link.outlet.codec))?;
         // The greeting is made before anything is shown: a view that breaks down refuses the join.
         let snapshot = Arc::clone(commit.snapshot());
         let greeting = match greet(inner, &snapshot) {
@@ -170,7 +170,7 @@ impl<G: Game> GameRoom<G> {
             let holds = greeting.holds;
             send(link, greeting);
             let viewer = viewer_of(&snapshot, player);
-            hold = Some(feed.attach(player, viewer, attempt, holds, link.clone()));
+            hold = Some(feed.attach(player, viewer, attempt, holds, link.outlet.clone()));
         });
         Ok(hold.expect("a commit that is shown attaches"))
     }
@@ -191,7 +191,7 @@ impl<G: Game> GameRoom<G> {
         let Some((epoch, last_seq)) = &returning.seen else { return Ok(None) };
         let snapshot = inner.room.head();
         let viewer = viewer_of(snapshot, player);
-        let missed = inner.feed.missed(epoch, *last_seq, player, viewer, link.codec);
+        let missed = inner.feed.missed(epoch, *last_seq, player, viewer, link.outlet.codec);
         let Some(Missed { events, state_seq }) = missed else { return Ok(None) };
         let then = inner.feed.then(viewer);
         let is_shown = then.is_some() || inner.feed.has_shown(snapshot.version);
@@ -228,7 +228,8 @@ impl<G: Game> GameRoom<G> {
                     }
                 };
                 let data = RoomState { version, phase, state };
-                let encoded = encode_event(link.codec, EventType::RoomState, Some(seq), &data);
+                let encoded =
+                    encode_event(link.outlet.codec, EventType::RoomState, Some(seq), &data);
                 Some((seq, encoded.map_err(not_encodable)?))
             }
             None => None,
@@ -286,9 +287,9 @@ impl<G: Game> GameRoom<G> {
 fn send(link: &Link, Greeting { answers, messages, .. }: Greeting) {
     link.metrics.granted(answers);
     let bytes = messages.iter().map(|(payload, _)| payload.len()).sum();
-    link.outbox.expect_greeting(messages.len(), bytes);
+    link.outlet.outbox.expect_greeting(messages.len(), bytes);
     for (payload, class) in messages {
-        link.push(payload, class);
+        link.outlet.push(payload, class);
     }
 }
 
@@ -299,7 +300,7 @@ fn greeting(
     response: &impl Serialize,
     holds: Holds,
 ) -> Result<Greeting, Refusal> {
-    let response = encode_answer(link.codec, to, response).map_err(not_encodable)?;
+    let response = encode_answer(link.outlet.codec, to, response).map_err(not_encodable)?;
     Ok(Greeting { answers: to.kind, messages: vec![(response, Class::Reliable)], holds })
 }
 
