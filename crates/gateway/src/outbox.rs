@@ -36,7 +36,7 @@ pub struct Outbox {
 /// beside these, so that whoever comes back has as much room as anyone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OutboxLimits {
-    /// Messages that may wait. Defaults to 256. Each costs 24 bytes beside its payload, which is
+    /// Messages that may wait. Defaults to 512. Each costs 24 bytes beside its payload, which is
     /// shared by all who get it.
     pub messages_max: usize,
     /// Payload bytes that may wait behind the message at the head. Defaults to 1 MiB.
@@ -275,6 +275,16 @@ impl Outbox {
         self.len() == 0
     }
 
+    /// Whether a quarter of what may wait does.
+    ///
+    /// Then whoever asks for more should first be given what it asked for: so a client that asks for much at
+    /// once does not fill its own outbox, nor do a few together the outboxes of their room.
+    pub fn is_filling(&self) -> bool {
+        let state = self.state.lock();
+        state.queue.len() >= self.limits.messages_max / FILLING_PART
+            || state.bytes >= self.limits.bytes_max / FILLING_PART
+    }
+
     /// Whether pushing is over.
     pub fn is_closed(&self) -> bool {
         self.state.lock().is_closing()
@@ -293,7 +303,7 @@ impl Outbox {
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        Self { messages_max: 256, bytes_max: 1024 * 1024 }
+        Self { messages_max: 512, bytes_max: 1024 * 1024 }
     }
 }
 
@@ -463,6 +473,8 @@ thread_local! {
     static SPARE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
 }
 
+/// The part of an outbox's bounds at which it [is filling](Outbox::is_filling).
+const FILLING_PART: usize = 4;
 /// Wakers for which a thread keeps memory.
 const WAKES_KEPT: usize = 4096;
 /// Messages that an empty queue keeps memory for.

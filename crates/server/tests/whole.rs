@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use parlor_client::protocol::{
     AddBot, Codec, ErrorCode, EventType, GameFinished, JoinRoom, ListRooms, PlayerDisconnected,
     PlayerReconnected, RoomClosed, RoomListUpdate, Secret, ServerDraining,
@@ -9,12 +10,14 @@ use parlor_client::protocol::{
 use parlor_client::{Closed, RequestError, new_room, seat_in};
 use parlor_core::{Bot, Game};
 use parlor_games::{Farkle, LiarsDice, TicTacToe, farkle, liars_dice, tictactoe};
+use parlor_server::ServerConfig;
 use parlor_testutil::games::{
-    Attempt, Counting, Failing, Fault, Known, Marks, Secrets, Show, Total,
+    Attempt, Counting, Failing, Fault, Known, Ledger, Marks, Page, Secrets, Show, Total,
 };
 use parlor_testutil::seat::{Seat, name};
 use parlor_testutil::server::TestServer;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 fn shipped_games() -> TestServer {
     TestServer::start(|server| server.game(TicTacToe).game(Farkle).game(LiarsDice))
@@ -276,6 +279,44 @@ async fn requests_sent_at_once_are_all_handled_in_order() {
     assert_eq!(error.code(), Some(&ErrorCode::VALIDATION_FAILED));
     ada.act(&json!({"add": 100})).await.unwrap();
     assert_eq!(ada.view.total, 106);
+}
+
+/// All ten pipeline as much as a client may, again and again, and ten times that is more than an outbox holds.
+#[tokio::test]
+async fn players_of_a_room_who_ask_for_much_at_once_do_not_fill_each_others_outboxes() {
+    let mut config = ServerConfig::default();
+    config.gateway.requests_per_second = 1_000_000;
+    config.gateway.requests_burst = 1_000_000;
+    config.gateway.outbox.messages_max = 64;
+    let server = TestServer::with_config(config, |server| server.game(Ledger));
+    let mut room = new_room("ledger", name("Host"));
+    room.options = json!({"seats": 10}).as_object().unwrap().clone();
+    let host: Seat<Page> = Seat::create(&server, Codec::Json, &room).await;
+    let code = host.room;
+    let mut seats = vec![host];
+    for number in 1..10 {
+        let seat = seat_in(code, name(&format!("Player {number}")));
+        seats.push(Seat::join(&server, Codec::ALL[number % 2], &seat).await);
+    }
+
+    let talkers: JoinSet<Seat<Page>> = seats
+        .into_iter()
+        .map(async |mut seat| {
+            for _ in 0..5 {
+                let lines = (0..32).map(|_| seat.client.chat("as one"));
+                for said in join_all(lines).await {
+                    said.expect("nobody is closed");
+                }
+                for _ in 0..320 {
+                    seat.until_event(EventType::ChatMessage).await;
+                }
+            }
+            seat
+        })
+        .collect();
+    let seats = talkers.join_all().await;
+    assert_eq!(seats.len(), 10);
+    assert_eq!(server.gateway().traffic().unsent.values().sum::<u64>(), 0);
 }
 
 #[tokio::test]

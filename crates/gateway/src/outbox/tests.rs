@@ -294,3 +294,20 @@ fn logs_never_show_a_payload() {
     let shown = format!("{:?} {:?}", fixture.outbox, message("secret", Class::State));
     assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
 }
+
+#[test]
+fn outbox_is_filling_from_a_quarter_of_either_bound() {
+    let by_messages = Fixture::new(8, 1000);
+    by_messages.reliable("a").unwrap();
+    assert!(!by_messages.outbox.is_filling());
+    by_messages.reliable("b").unwrap();
+    assert!(by_messages.outbox.is_filling());
+    assert!(by_messages.take(1).is_ready());
+    assert!(!by_messages.outbox.is_filling(), "what is taken waits no more");
+
+    let by_bytes = Fixture::new(100, 40);
+    by_bytes.reliable("nine char").unwrap();
+    assert!(!by_bytes.outbox.is_filling());
+    by_bytes.reliable("x").unwrap();
+    assert!(by_bytes.outbox.is_filling());
+}

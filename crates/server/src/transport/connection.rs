@@ -32,10 +32,7 @@ use super::{
     decode::{Decoder, Item, Payload, ReadLimits, Violation},
     input::Input,
     pulse::{Pulse, Tick},
-    write::{
-        Batch, MESSAGES_PER_BATCH, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, append_close,
-        append_control,
-    },
+    write::{Batch, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, append_close, append_control},
 };
 
 /// Serves one connection to its end.
@@ -250,7 +247,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Whether it is time to write before anything more is read, lest a client that asks much at
     /// once fills its own outbox.
     fn turn_is_full(&self) -> bool {
-        self.items >= ITEMS_PER_TURN || (self.items > 0 && self.outbox.len() >= MESSAGES_PER_BATCH)
+        self.items >= ITEMS_PER_TURN || (self.items > 0 && self.outbox.is_filling())
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ReadError>> {
@@ -392,6 +389,9 @@ impl From<Violation> for ReadError {
 }
 
 /// Items that are read before what they led to is written.
-const ITEMS_PER_TURN: u8 = 32;
+///
+/// A turn through a large room takes as long as all its members' writes, so this is what one of them may do in that
+/// time; and it is how long others on the thread wait for a client that asks for much at once.
+const ITEMS_PER_TURN: u8 = 64;
 /// Batches that are written before others get their turn.
 const BATCHES_PER_TURN: usize = 4;
