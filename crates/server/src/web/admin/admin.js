@@ -25,6 +25,7 @@ const POLL_MS = 2_000;
 
 const status = document.querySelector("#status");
 const nav = document.querySelector("nav");
+const logout = document.querySelector("#logout");
 const login = document.querySelector("#login");
 const token = document.querySelector("#token");
 const loginProblem = document.querySelector("#login-problem");
@@ -50,7 +51,7 @@ let loggedIn = null;
 
 onLoggedOut(() => showLogin());
 login.addEventListener("submit", logIn);
-document.querySelector("#logout").addEventListener("click", async () => {
+logout.addEventListener("click", async () => {
   if (await attempt(problem, () => post("/admin/logout"))) showLogin();
 });
 addEventListener("hashchange", () => {
@@ -80,7 +81,7 @@ function showView() {
 
 function showSections() {
   show(login, loggedIn === false);
-  show(nav, loggedIn === true);
+  for (const element of [nav, logout]) show(element, loggedIn === true);
   for (const { section } of Object.values(VIEWS)) show(section, loggedIn === true && section === view.section);
 }
 

@@ -28,9 +28,7 @@ export function chart(element, { label, series, format, axis = format, stepMin =
   const rule = svg("line", { class: "rule" });
   const dots = series.map((_, index) => svg("circle", { class: `dot series-${index}`, r: 4 }));
   element.append(grid, ...lines, rule, ...dots);
-  for (const [name, value] of Object.entries({ role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0 })) {
-    element.setAttribute(name, value);
-  }
+  set(element, { role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0 });
   const time = h("span", { class: "time" });
   const values = series.map((_, index) => h("span", { class: `value series-${index}` }));
   element.parentElement.querySelector(".readout").append(...values, time);
@@ -51,10 +49,10 @@ export function chart(element, { label, series, format, axis = format, stepMin =
   element.addEventListener("keydown", (event) => {
     const last = samples.length - 1;
     const index = nearest(lookedAt ?? samples[last]?.at);
-    const target = { ArrowLeft: index - 1, ArrowRight: index + 1, PageUp: index - 12, PageDown: index + 12, Home: 0, End: last };
-    if (last < 0 || !(event.key in target)) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -last, End: last }[event.key];
+    if (last < 0 || step === undefined) return;
     event.preventDefault();
-    onLook(samples[Math.min(last, Math.max(0, target[event.key]))].at);
+    onLook(samples[Math.min(last, Math.max(0, index + step))].at);
   });
 
   function lookAtPointer({ clientX }) {
@@ -133,20 +131,21 @@ export function chart(element, { label, series, format, axis = format, stepMin =
     if (!sample) return;
     series.forEach(([key, name], nth) => {
       setText(values[nth], `${name} ${format(sample[key])}`);
-      dots[nth].setAttribute("visibility", at === null || sample[key] == null ? "hidden" : "visible");
-      dots[nth].setAttribute("cx", x(sample.at));
-      dots[nth].setAttribute("cy", y(sample[key] ?? 0));
+      const visibility = at === null || sample[key] == null ? "hidden" : "visible";
+      set(dots[nth], { visibility, cx: x(sample.at), cy: y(sample[key] ?? 0) });
     });
     setText(time, seconds(sample.at));
-    const place = { x1: x(sample.at), x2: x(sample.at), y1: EDGE.top, y2: HEIGHT - EDGE.bottom };
-    for (const [name, value] of Object.entries(place)) rule.setAttribute(name, value);
-    rule.setAttribute("visibility", at === null ? "hidden" : "visible");
-    element.setAttribute("aria-valuemax", samples.length - 1);
-    element.setAttribute("aria-valuenow", index);
-    element.setAttribute("aria-valuetext", [time, ...values].map((part) => part.textContent).join(", "));
+    const visibility = at === null ? "hidden" : "visible";
+    set(rule, { visibility, x1: x(sample.at), x2: x(sample.at), y1: EDGE.top, y2: HEIGHT - EDGE.bottom });
+    const words = [time, ...values].map((part) => part.textContent).join(", ");
+    set(element, { "aria-valuemax": samples.length - 1, "aria-valuenow": index, "aria-valuetext": words });
   }
 
   return { draw, look };
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }
 
 /** The round number at or above `value`: 1, 2 or 5 and noughts. */

@@ -2,11 +2,12 @@
  * The sockets that are open, a page at a time, and the way to close one.
  */
 
-import { h, setText, toast } from "/play/ui.js";
+import { h, toast } from "/play/ui.js";
 import { agreed, attempt } from "./act.js";
 import { post } from "./api.js";
 import { moment, NONE, whole } from "./format.js";
 import { pagedList } from "./list.js";
+import { roomLink } from "./rooms.js";
 
 /** @param {() => void} refresh */
 export function connectionsView(refresh) {
@@ -16,7 +17,7 @@ export function connectionsView(refresh) {
   async function close({ connection, address }) {
     const sure = await agreed({
       question: `Close connection ${connection}?`,
-      detail: `It comes from ${address ?? "an unknown address"}. A client may connect again and go back to its seat.`,
+      detail: `It comes from ${address ?? "an unknown address"}. Its client may connect again and find its seat.`,
       yes: "Close it",
     });
     if (!sure) return;
@@ -26,55 +27,33 @@ export function connectionsView(refresh) {
     }
   }
 
+  const closeButton = (item) => {
+    const button = h("button", { type: "button", class: "small", "data-action": "close-connection" }, "Close");
+    button.setAttribute("aria-label", `Close connection ${item.connection}`);
+    button.onclick = () => close(item);
+    return button;
+  };
+
   const load = pagedList({
     path: "/admin/api/connections",
     name: "connections",
-    table: section.querySelector("#connections"),
-    search: section.querySelector("#connection-search"),
+    section,
     refresh,
-    key: ({ connection }) => connection,
-    make: (item) =>
-      h(
-        "tr",
-        { "data-connection": item.connection },
-        h("td", {}, String(item.connection)),
-        h("td", {}, item.address ?? NONE),
-        h("td", {}, h("bdi")),
-        h("td", {}, item.codec),
-        h("td", {}, moment(item.since)),
-        h("td", {}, h("a", { class: "code" })),
-        h("td"),
-        h("td"),
-        h("td"),
-        h("td"),
-        h(
-          "td",
-          {},
-          h(
-            "button",
-            {
-              type: "button",
-              class: "small",
-              "data-action": "close-connection",
-              "aria-label": `Close connection ${item.connection}`,
-              onclick: () => close(item),
-            },
-            "Close",
-          ),
-        ),
-      ),
-    update(row, { subject, roomId, playerId, waiting, queued, written }) {
-      const [, , subjectCell, , , room, player, waitingCell, queuedCell, writtenCell] = row.cells;
-      setText(subjectCell.firstChild, subject ?? NONE);
-      const link = room.firstChild;
-      setText(link, roomId ?? NONE);
-      if (roomId === null) link.removeAttribute("href");
-      else link.setAttribute("href", `#room/${encodeURIComponent(roomId)}`);
-      setText(player, whole(playerId));
-      setText(waitingCell, whole(waiting));
-      setText(queuedCell, whole(queued));
-      setText(writtenCell, whole(written));
-    },
+    key: "connection",
+    mark: ({ connection }) => ({ "data-connection": connection }),
+    columns: [
+      { text: ({ connection }) => String(connection) },
+      { text: ({ address }) => address ?? NONE },
+      { text: ({ subject }) => subject ?? NONE },
+      { text: ({ codec }) => codec },
+      { text: ({ since }) => moment(since) },
+      { text: ({ roomId }) => roomId ?? NONE, href: ({ roomId }) => roomId && roomLink(roomId), name: "code" },
+      { text: ({ playerId }) => whole(playerId) },
+      { text: ({ waiting }) => whole(waiting) },
+      { text: ({ queued }) => whole(queued) },
+      { text: ({ written }) => whole(written) },
+      { make: closeButton },
+    ],
   });
   return { section, nav: "connections", load };
 }

@@ -11,23 +11,32 @@ const ROWS_MAX = 50;
 const TYPING_MS = 250;
 
 /**
+ * @typedef {object} Column
+ * @property {(item: any) => string} [text]
+ * @property {(item: any) => string|null} [href]  Where the text leads, if it leads somewhere.
+ * @property {string} [name]  The class of its cells.
+ * @property {(item: any) => HTMLElement} [make]  What stays in a cell as it is, in the place of a text.
+ */
+
+/**
  * @param {object} list
  * @param {string} list.path
  * @param {string} list.name  What the answer calls the rows, and in words.
- * @param {HTMLTableElement} list.table
- * @param {HTMLInputElement} list.search
- * @param {() => void} list.refresh  Asks the page to load this view now.
- * @param {(item: any) => string|number} list.key
- * @param {(item: any) => HTMLElement} list.make  A row.
- * @param {(row: HTMLElement, item: any) => void} list.update
+ * @param {HTMLElement} list.section  Where its table is, its search and its pages.
+ * @param {() => void} list.refresh  Asks for this view to be loaded now.
+ * @param {string} list.key  Which field tells two rows apart.
+ * @param {(item: any) => Record<string, unknown>} list.mark  The attributes of a row.
+ * @param {Column[]} list.columns
+ * @returns {(signal: AbortSignal) => Promise<void>} what loads and draws it.
  */
-export function pagedList({ path, name, table, search, refresh, key, make, update }) {
-  const body = table.tBodies[0];
-  const headings = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+export function pagedList({ path, name, section, refresh, key, mark, columns }) {
+  const [body] = section.querySelector("table").tBodies;
+  const headings = [...section.querySelectorAll("thead th")].map((cell) => cell.textContent);
+  const search = section.querySelector('input[type="search"]');
   const found = h("span", { role: "status" });
   const previous = h("button", { type: "button", class: "small", onclick: () => turn(previous) }, "Previous");
   const next = h("button", { type: "button", class: "small", onclick: () => turn(next) }, "Next");
-  table.parentElement.querySelector(".pages").append(found, previous, next);
+  section.querySelector(".pages").append(found, previous, next);
 
   /** Where the pages up to the one shown begin. The first has no cursor. */
   let cursors = [undefined];
@@ -52,7 +61,7 @@ export function pagedList({ path, name, table, search, refresh, key, make, updat
     refresh();
   }
 
-  return async function load(signal) {
+  async function load(signal) {
     const query = { search: search.value.trim(), limit: ROWS_MAX, cursor: cursors.at(-1) };
     let answer;
     try {
@@ -64,11 +73,33 @@ export function pagedList({ path, name, table, search, refresh, key, make, updat
     }
     const rows = answer[name];
     nextCursor = answer.cursor;
-    keyed(body, rows, { key, make: (item) => labelled(make(item), headings), update });
+    keyed(body, rows, { key: (item) => item[key], make, update });
+    drawPages(rows.length, answer.total);
     // What closes while somebody leafs through may leave the last page empty.
     if (rows.length === 0 && cursors.length > 1) cursors.pop();
-    drawPages(rows.length, answer.total);
-  };
+  }
+
+  /** On a phone a row is a card, and each cell says for itself what it is. */
+  function make(item) {
+    const cell = (column, index) =>
+      h(
+        "td",
+        { class: column.name, "data-label": headings[index] },
+        column.make ? column.make(item) : h(column.href ? "a" : "bdi"),
+      );
+    return h("tr", {}, ...columns.map(cell));
+  }
+
+  function update(row, item) {
+    for (const [attribute, value] of Object.entries(mark(item))) row.setAttribute(attribute, value);
+    columns.forEach(({ text, href }, index) => {
+      const content = row.cells[index].firstChild;
+      if (text) setText(content, text(item));
+      const address = href?.(item);
+      if (address) content.setAttribute("href", address);
+      else content.removeAttribute("href");
+    });
+  }
 
   function drawPages(shown, total) {
     const before = (cursors.length - 1) * ROWS_MAX;
@@ -79,10 +110,6 @@ export function pagedList({ path, name, table, search, refresh, key, make, updat
     enable(next, !isLast);
     for (const button of [previous, next]) show(button, !(isFirst && isLast));
   }
-}
 
-/** On a phone a row is a card, and each cell says for itself what it is. */
-function labelled(row, headings) {
-  [...row.cells].forEach((cell, index) => (cell.dataset.label = headings[index]));
-  return row;
+  return load;
 }

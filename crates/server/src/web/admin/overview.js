@@ -31,8 +31,8 @@ export function overviewView() {
     chart(section.querySelector("#chart-messages"), {
       label: "Messages and requests, each second",
       series: [
-        ["messagesPerSecond", "Messages out"],
-        ["requestsPerSecond", "Requests in"],
+        ["messagesPerSecond", "Messages"],
+        ["requestsPerSecond", "Requests"],
       ],
       format: rate,
       axis: (value) => `${short(value)}/s`,
@@ -41,8 +41,8 @@ export function overviewView() {
     chart(section.querySelector("#chart-latency"), {
       label: "How long an action takes",
       series: [
-        ["actionP50Ms", "Half within"],
-        ["actionP99Ms", "99 % within"],
+        ["actionP50Ms", "p50"],
+        ["actionP99Ms", "p99"],
       ],
       format: milliseconds,
       onLook,
@@ -66,7 +66,7 @@ export function overviewView() {
       ["Players", whole(overview.players)],
       ["Bots", whole(overview.bots)],
       ["Messages", rate(newest.messagesPerSecond)],
-      ["Actions, 99 % within", milliseconds(newest.actionP99Ms)],
+      ["Action p99", milliseconds(newest.actionP99Ms)],
       ["Memory", bytes(overview.memoryBytes)],
       ["Running for", duration(overview.now - overview.startedAt)],
       ["Version", overview.server],
@@ -95,7 +95,7 @@ export function overviewView() {
       ["Written", written],
       ["Replaced by a newer state", coalesced],
       ["Sent again to who came back", replayed],
-      ...Object.entries(unsent).map(([code, number]) => [`Unsent: ${CLOSE_CODES[code] ?? "closed"} (${code})`, number]),
+      ...Object.entries(unsent).map(([code, number]) => [unsentAt(code), number]),
     ];
     keyed(messages, rows, {
       key: ([what]) => what,
@@ -105,6 +105,10 @@ export function overviewView() {
   }
 
   return { section, nav: "overview", load };
+}
+
+function unsentAt(code) {
+  return `Unsent: ${CLOSE_CODES[code] ?? "closed"} (${code})`;
 }
 
 /** Why a connection was closed, by the code of the protocol. */

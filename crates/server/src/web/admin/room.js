@@ -11,10 +11,11 @@ import { doorOf, seatsOf } from "./rooms.js";
 /** @param {() => void} refresh */
 export function roomView(refresh) {
   const section = document.querySelector("#room");
-  const part = (selector) => section.querySelector(selector);
-  const [title, gone, body, facts, problem] = ["#room-title", "#room-gone", "#room-body", "#room-facts", "#room-problem"].map(part);
-  const [players, events, state, stateTitle] = ["#players", "#events", "#state", "#state-title"].map(part);
-  const closeRoom = part('[data-action="close-room"]');
+  const part = (id) => section.querySelector(`#${id}`);
+  const [title, gone, body] = ["room-title", "room-gone", "room-body"].map(part);
+  const [facts, problem] = ["room-facts", "room-problem"].map(part);
+  const [players, events, state, stateTitle] = ["players", "events", "state", "state-title"].map(part);
+  const closeRoom = section.querySelector('[data-action="close-room"]');
   let roomId;
   /** The version of the state that is shown. */
   let version = null;
@@ -65,8 +66,8 @@ export function roomView(refresh) {
       answer = await get(`/admin/api/rooms/${encodeURIComponent(roomId)}`, {}, signal);
     } catch (error) {
       if (error.code !== "ROOM_NOT_FOUND") throw error;
-      const seen = version !== null;
-      setText(gone, seen ? "This room has closed. Below is what was last seen of it." : "There is no such room. It may have closed.");
+      const last = version !== null && "This room has closed. Below is what was last seen of it.";
+      setText(gone, last || "There is no such room. It may have closed.");
       show(gone, true);
       // Nothing can be done about it any more.
       for (const button of section.querySelectorAll("button")) button.disabled = true;
@@ -116,7 +117,7 @@ export function roomView(refresh) {
         "li",
         {},
         h("span", { class: "who" }, h("bdi", {}, player.name), " ", h("span", { class: "lead" })),
-        ...buttons,
+        h("span", { class: "row" }, ...buttons),
       );
     };
     const update = (row, player) => {

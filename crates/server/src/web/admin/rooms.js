@@ -2,8 +2,8 @@
  * The rooms of this server, a page at a time.
  */
 
-import { count, h, setText } from "/play/ui.js";
-import { moment } from "./format.js";
+import { count } from "/play/ui.js";
+import { moment, whole } from "./format.js";
 import { pagedList } from "./list.js";
 
 /** @param {() => void} refresh */
@@ -12,32 +12,25 @@ export function roomsView(refresh) {
   const load = pagedList({
     path: "/admin/api/rooms",
     name: "rooms",
-    table: section.querySelector("#rooms"),
-    search: section.querySelector("#room-search"),
+    section,
     refresh,
-    key: (room) => room.roomId,
-    make: ({ roomId, gameType, createdAt }) =>
-      h(
-        "tr",
-        { "data-room": roomId },
-        h("td", {}, h("a", { class: "code", href: `#room/${encodeURIComponent(roomId)}` }, roomId)),
-        h("td", {}, gameType),
-        h("td", { class: "phase" }),
-        h("td"),
-        h("td"),
-        h("td"),
-        h("td", {}, moment(createdAt)),
-      ),
-    update(row, room) {
-      const [, , phase, seats, watching, door] = row.cells;
-      setText(phase, room.phase);
-      phase.dataset.phase = room.phase;
-      setText(seats, seatsOf(room));
-      setText(watching, String(room.spectatorCount));
-      setText(door, doorOf(room));
-    },
+    key: "roomId",
+    mark: ({ roomId, phase }) => ({ "data-room": roomId, "data-phase": phase }),
+    columns: [
+      { text: ({ roomId }) => roomId, href: ({ roomId }) => roomLink(roomId), name: "code" },
+      { text: ({ gameType }) => gameType },
+      { text: ({ phase }) => phase, name: "phase" },
+      { text: seatsOf },
+      { text: ({ spectatorCount }) => whole(spectatorCount) },
+      { text: doorOf },
+      { text: ({ createdAt }) => moment(createdAt) },
+    ],
   });
   return { section, nav: "rooms", load };
+}
+
+export function roomLink(roomId) {
+  return `#room/${encodeURIComponent(roomId)}`;
 }
 
 export function seatsOf({ playerCount, maxPlayers, botCount }) {
@@ -47,10 +40,10 @@ export function seatsOf({ playerCount, maxPlayers, botCount }) {
 /** Who may come in. */
 export function doorOf(room) {
   const facts = [
+    room.joinable ? "joinable" : "not joinable",
     room.private && "private",
     room.hasPassword && "password",
     room.locked && "locked",
-    room.joinable ? "open" : "closed to players",
   ];
   return facts.filter(Boolean).join(", ");
 }
