@@ -91,13 +91,11 @@ export function pagedList({ path, name, section, refresh, key, mark, columns }) 
   }
 
   function update(row, item) {
-    for (const [attribute, value] of Object.entries(mark(item))) row.setAttribute(attribute, value);
+    for (const [attribute, value] of Object.entries(mark(item))) setAttribute(row, attribute, value);
     columns.forEach(({ text, href }, index) => {
       const content = row.cells[index].firstChild;
       if (text) setText(content, text(item));
-      const address = href?.(item);
-      if (address) content.setAttribute("href", address);
-      else content.removeAttribute("href");
+      if (href) setAttribute(content, "href", href(item));
     });
   }
 
@@ -112,4 +110,10 @@ export function pagedList({ path, name, section, refresh, key, mark, columns }) 
   }
 
   return load;
+}
+
+/** Touches the page only where something differs: mostly nothing does. */
+function setAttribute(element, name, value) {
+  if (value == null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
