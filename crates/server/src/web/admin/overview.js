@@ -69,7 +69,7 @@ export function overviewView() {
       ["Action p99", milliseconds(newest.actionP99Ms)],
       ["Memory", bytes(overview.memoryBytes)],
       ["Running for", duration(overview.now - overview.startedAt)],
-      ["Version", overview.server],
+      ["Version", overview.server.replace("parlor/", "")],
     ]);
   }
 
