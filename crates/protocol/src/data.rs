@@ -245,7 +245,7 @@ pub struct UpdateRoom {
     pub metadata: Change<Object>,
 }
 
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -254,7 +254,7 @@ where
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_false(flag: &bool) -> bool {
+pub(crate) const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
@@ -273,7 +273,7 @@ fn new_metadata(metadata: &Change<Object>) -> Result<(), ValidationError> {
     metadata.value().map_or(Ok(()), flat_and_small)
 }
 
-fn flat_and_small(metadata: &Object) -> Result<(), ValidationError> {
+pub(crate) fn flat_and_small(metadata: &Object) -> Result<(), ValidationError> {
     if metadata.values().any(|value| value.is_array() || value.is_object()) {
         return Err(ValidationError::new("nested")
             .with_message("must hold only strings, numbers, booleans and nulls".into()));

@@ -26,6 +26,7 @@ mod error;
 mod event;
 mod explain;
 mod fields;
+mod http;
 mod ids;
 mod json;
 pub mod limits;
@@ -57,6 +58,7 @@ pub use event::{
     ServerDraining, Welcome, WelcomeLimits,
 };
 pub use fields::{FieldError, FieldErrors, decode_value};
+pub use http::{OpenRoom, OpenedRoom, Refused, RoomDetail, read_body, read_query};
 pub use ids::{PlayerId, RequestId, RoomCode};
 pub use outgoing::{Answered, EventFrame, RequestFrame, ResponseFrame};
 pub use patch::{PatchError, PatchOp, apply_patch};
