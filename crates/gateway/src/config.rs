@@ -6,6 +6,7 @@ use parlor_protocol::limits::{FrameLimits, MESSAGE_BYTES_MAX, NESTING_MAX};
 
 use crate::feed::HistoryLimits;
 use crate::outbox::OutboxLimits;
+use crate::quotas::Quota;
 
 /// The bounds of a gateway.
 ///
@@ -23,6 +24,12 @@ pub struct GatewayConfig {
     pub requests_per_second: u32,
     /// Requests that a connection may send at once after a silence. Defaults to 120.
     pub requests_burst: u32,
+    /// How often an address may guess wrong: a password, a room's code, a token. Defaults to 20 times at once, and one
+    /// more every 3 s; then whoever asks from there gets `RATE_LIMITED`. Nothing is counted for callers without an
+    /// address.
+    pub wrong_guesses: Quota,
+    /// How often an address may open a room, by a socket or by HTTP. Defaults to 20 at once, and one more every 6 s.
+    pub rooms_opened: Quota,
     /// What may wait to be written to one client before it is closed as too slow.
     pub outbox: OutboxLimits,
     /// How much of its past each room keeps for players who come back.
@@ -62,6 +69,8 @@ impl Default for GatewayConfig {
             frame: FrameLimits { message_bytes_max: MESSAGE_BYTES_MAX, nesting_max: NESTING_MAX },
             requests_per_second: 60,
             requests_burst: 120,
+            wrong_guesses: Quota { burst: 20, every: Duration::from_secs(3) },
+            rooms_opened: Quota { burst: 20, every: Duration::from_secs(6) },
             outbox: OutboxLimits::default(),
             history: HistoryLimits::default(),
             delayed_bytes_max: 1024 * 1024,

@@ -17,6 +17,7 @@ use parlor_protocol::{
     PROTOCOL_VERSION, Request, RequestError, Unreadable, Welcome, WelcomeLimits, read_frame,
 };
 
+use crate::caller::Caller;
 use crate::encode::{Answering, Link, Outlet};
 use crate::feed::Hold;
 use crate::fingerprint::fingerprint;
@@ -34,8 +35,9 @@ pub struct Connection {
     /// Unlike the name that the client is told, this is for the gateway's own maps.
     pub(crate) number: u64,
     pub(crate) seat: Seat,
-    /// Games whose rooms it wants to hear of.
-    pub(crate) subscriptions: BTreeSet<&'static str>,
+    pub(crate) caller: Caller,
+    /// Games whose rooms it wants to hear of. Most connections want none.
+    pub(crate) subscriptions: Option<Box<BTreeSet<&'static str>>>,
     requests: Bucket,
     /// Made at the first offence: most connections have none.
     offences: Option<Box<Offences>>,
@@ -75,7 +77,7 @@ pub enum Handled<'a> {
 }
 
 impl Connection {
-    pub(crate) fn open(gateway: Arc<Gateway>, codec: Codec) -> Self {
+    pub(crate) fn open(gateway: Arc<Gateway>, codec: Codec, caller: Caller) -> Self {
         let shared = &gateway.shared;
         let (config, now) = (&shared.config, shared.clock.now());
         let metrics = Arc::clone(&shared.metrics);
@@ -105,7 +107,8 @@ impl Connection {
             link: Link { outlet, metrics },
             number,
             seat: Seat::None,
-            subscriptions: BTreeSet::new(),
+            caller,
+            subscriptions: None,
         }
     }
 
@@ -204,6 +207,7 @@ impl Connection {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorDetail::rate_limited(wait);
             self.link.refuse_as(answered(to), envelope.id, &error);
+            self.shared().metrics.limited("requests");
             if self.offences.get_or_insert_default().refused.strike(
                 now,
                 RATE_REFUSALS_MAX,
@@ -300,7 +304,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let shared = Arc::clone(self.shared());
         shared.connections.remove(&self.number);
-        for game in &self.subscriptions {
+        for game in self.subscriptions.as_deref().into_iter().flatten() {
             shared.listings.unsubscribe(game, self.number);
         }
         self.link.outlet.outbox.abandon();

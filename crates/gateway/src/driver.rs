@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use parlor_core::Time;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::room::AnyRoom;
@@ -26,8 +26,10 @@ pub(crate) struct Driver {
 struct Shard {
     /// By time, then by the room's number. Taken after a room's lock, never before one.
     entries: Mutex<BTreeMap<(Time, u64), Weak<dyn AnyRoom>>>,
-    /// There is a new first entry.
+    /// There is a new first entry, or someone waits for a turn.
     earlier: Notify,
+    /// Who wants to know of the task's next turn.
+    waiting: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl Driver {
@@ -61,6 +63,15 @@ impl Driver {
         self.shard(number).entries.lock().remove(&(at, number));
     }
 
+    /// Resolves when every task has had a turn.
+    pub(crate) async fn turn(&self) {
+        let turns: Vec<_> = self.shards.iter().map(Shard::next_turn).collect();
+        for turn in turns {
+            // A task that has ended with its gateway takes no more turns.
+            let _ = turn.await;
+        }
+    }
+
     pub(crate) fn shard_count(&self) -> usize {
         self.shards.len()
     }
@@ -69,6 +80,10 @@ impl Driver {
     pub(crate) async fn run(self: Arc<Self>, shard: usize, clock: Clock) {
         let shard = &self.shards[shard];
         loop {
+            for waiting in shard.waiting.lock().drain(..) {
+                // Who no longer waits need not be told.
+                let _ = waiting.send(());
+            }
             let now = clock.now();
             let due = shard.take_due(now);
             let called = due.len();
@@ -103,6 +118,16 @@ impl Driver {
 }
 
 impl Shard {
+    fn next_turn(&self) -> oneshot::Receiver<()> {
+        let (told, turn) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        waiting.retain(|other| !other.is_closed());
+        waiting.push(told);
+        drop(waiting);
+        self.earlier.notify_one();
+        turn
+    }
+
     fn take_due(&self, now: Time) -> Vec<Arc<dyn AnyRoom>> {
         let mut entries = self.entries.lock();
         let mut due = Vec::new();

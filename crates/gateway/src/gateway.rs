@@ -7,25 +7,31 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
-use parlor_protocol::{CloseCode, Codec, EventType, RoomCode, ServerDraining};
-use parlor_store::{DynSessionStore, MemorySessionStore};
+use parlor_protocol::{
+    CloseCode, Codec, ErrorDetail, EventType, FieldErrors, GameList, ListRooms, RoomCode, RoomList,
+    ServerDraining,
+};
+use parlor_store::{DynSessionStore, MemorySessionStore, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::connection::Connection;
+use crate::identity::{Authenticator, DynAuthenticator};
 use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
 use crate::listing::Listings;
 use crate::metrics::Metrics;
+use crate::opening::unknown_game;
+use crate::quotas::AddressKey;
 use crate::room::{AnyGame, GameEntry};
 use crate::secrets::Randomness;
 use crate::sessions::Sessions;
-use crate::shared::Shared;
+use crate::shared::{Asked, Shared};
 use crate::ticks::Ticks;
 use crate::traffic::Traffic;
 
@@ -42,6 +48,7 @@ pub struct GatewayBuilder {
     games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
     sessions: Arc<dyn DynSessionStore>,
     join_hook: Option<Box<dyn DynJoinHook>>,
+    authenticator: Option<Box<dyn DynAuthenticator>>,
     /// What a simulation puts in the place of chance and of the time of day.
     simulated: Option<(u64, SystemTime)>,
 }
@@ -51,17 +58,105 @@ impl Gateway {
     pub fn builder(config: GatewayConfig) -> GatewayBuilder {
         let sessions = Arc::new(MemorySessionStore::new());
         let games = BTreeMap::new();
-        GatewayBuilder { config, games, sessions, join_hook: None, simulated: None }
+        GatewayBuilder {
+            config,
+            games,
+            sessions,
+            join_hook: None,
+            authenticator: None,
+            simulated: None,
+        }
     }
 
     /// Begins to serve a socket, which is greeted. Dropping the connection means its socket is lost.
     pub fn connect(self: &Arc<Self>, codec: Codec) -> Connection {
-        Connection::open(Arc::clone(self), codec)
+        self.connect_as(codec, Caller::default())
+    }
+
+    /// The same, where it is known who is at the other end.
+    pub fn connect_as(self: &Arc<Self>, codec: Codec, caller: Caller) -> Connection {
+        Connection::open(Arc::clone(self), codec, caller)
+    }
+
+    /// Whether an address may guess once more: a password, a code, a token. Refused with `RATE_LIMITED`.
+    pub fn check_guesses(&self, address: Option<AddressKey>) -> Result<(), ErrorDetail> {
+        self.shared.limits.check_guesses(address, self.shared.clock.now())
+    }
+
+    /// Counts a wrong guess of an address, if such is what `error` says.
+    pub fn note_guess(&self, error: &ErrorDetail, address: Option<AddressKey>) {
+        self.shared.limits.note(error, address, self.shared.clock.now());
+    }
+
+    /// Counts that someone was kept from going beyond a limit of the transport's.
+    pub fn note_limited(&self, limit: &'static str) {
+        self.shared.metrics.limited(limit);
     }
 
     /// The games that can be played.
     pub fn game_types(&self) -> impl Iterator<Item = &'static str> {
         self.games.keys().copied()
+    }
+
+    /// What can be played, as `list_games` answers.
+    pub fn list_games(&self) -> GameList {
+        GameList { games: self.games.values().map(|game| game.summary()).collect() }
+    }
+
+    /// Public rooms, newest first, as `list_rooms` answers.
+    ///
+    /// Refused with `UNKNOWN_GAME`, or with `VALIDATION_FAILED` for a cursor that was never given.
+    pub fn list_rooms(&self, wanted: &ListRooms) -> Result<RoomList, ErrorDetail> {
+        if wanted.game_type.as_deref().is_some_and(|game| !self.games.contains_key(game)) {
+            return Err(unknown_game());
+        }
+        let below = match wanted.cursor.as_deref().map(str::parse::<u64>) {
+            None => None,
+            Some(Ok(number)) => Some(number),
+            Some(Err(_)) => {
+                let what = "is not one that this server gave";
+                let fields = FieldErrors::of("cursor", "cursor", what);
+                return Err(ErrorDetail::validation_failed(&fields));
+            }
+        };
+        let limit = wanted.limit() as usize;
+        let page = self.shared.listings.page(wanted.game_type.as_deref(), limit, below);
+        Ok(RoomList { rooms: page.rooms, cursor: page.next.map(|number| number.to_string()) })
+    }
+
+    /// Rooms in which a match is on and someone who plays it is there.
+    pub fn games_in_play(&self) -> usize {
+        let mut in_play = 0;
+        self.shared.rooms.for_each(|room| in_play += usize::from(room.is_played()));
+        in_play
+    }
+
+    /// Resolves when there is no such room, which is looked at a few times a second.
+    pub async fn no_game_in_play(&self) {
+        while self.games_in_play() > 0 {
+            tokio::time::sleep(LOOKS_FOR_GAMES_EVERY).await;
+        }
+    }
+
+    /// Resolves when the gateway has been told to take nobody new.
+    pub async fn drained(&self) {
+        self.shared.draining.cancelled().await;
+    }
+
+    /// Whether it takes nobody new because it is going away.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Resolves when every task that minds deadlines has had a turn, which takes microseconds unless the
+    /// process is stuck.
+    pub async fn turn(&self) {
+        self.shared.driver.turn().await;
+    }
+
+    /// Asks the session store for something that it does not have, to know whether it answers.
+    pub async fn check_store(&self) -> Result<(), StoreError> {
+        self.shared.sessions.check().await
     }
 
     /// Rooms that are open.
@@ -98,7 +193,7 @@ impl Gateway {
 
     /// Takes nobody new from now on, and tells everyone to come back after `reconnect_after`.
     pub fn drain(&self, reconnect_after: Duration) {
-        self.shared.draining.store(true, Ordering::Release);
+        self.shared.draining.cancel();
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
         self.shared.connections.for_each(|outlet| {
             outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
@@ -134,6 +229,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Believes `authenticator` who someone is.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Box::new(authenticator));
+        self
+    }
+
     /// Makes the gateway repeat itself, for simulations: all that it draws follows from `seed`, and its
     /// clock shows `origin` when it starts.
     ///
@@ -152,7 +254,7 @@ impl GatewayBuilder {
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
-        let Self { config, games, sessions: store, join_hook, simulated } = self;
+        let Self { config, games, sessions: store, join_hook, authenticator, simulated } = self;
         let metrics = Arc::new(Metrics::new());
         let (sessions, chores) =
             Sessions::new(Arc::clone(&store), config.session_ttl, metrics.stores.clone());
@@ -164,7 +266,8 @@ impl GatewayBuilder {
         let clock = Clock::starting_at(origin);
         let session_ttl = config.session_ttl;
         let stores = metrics.stores.clone();
-        let shared = Shared::new(config, clock, random, listings, sessions, join_hook, metrics);
+        let asked = Asked { join_hook, authenticator };
+        let shared = Shared::new(config, clock, random, listings, sessions, asked, metrics);
         let shared = Arc::new(shared);
 
         let mut tasks = vec![
@@ -205,3 +308,6 @@ impl fmt::Debug for GatewayBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// How often a gateway that is going away looks whether games still go on.
+const LOOKS_FOR_GAMES_EVERY: Duration = Duration::from_millis(200);

@@ -12,6 +12,7 @@
 //! [`Connection`]: it hands over frames and takes what the [`Outbox`](outbox::Outbox) holds. Game
 //! types are erased here, in `room`, and wire and domain meet in `from_wire` and `to_wire` only.
 
+mod caller;
 mod clock;
 mod config;
 mod connection;
@@ -22,13 +23,16 @@ mod fingerprint;
 mod from_wire;
 mod gateway;
 mod handlers;
+mod identity;
 mod join_hook;
 mod joining_keys;
 mod lifecycle;
+mod limits;
 mod listing;
 mod metrics;
 mod opening;
 pub mod outbox;
+mod quotas;
 mod rate;
 mod registry;
 mod room;
@@ -42,12 +46,15 @@ mod to_wire;
 mod traffic;
 mod tree;
 
+pub use caller::Caller;
 pub use config::GatewayConfig;
 pub use connection::{Connection, Handled};
 pub use feed::HistoryLimits;
 pub use gateway::{Gateway, GatewayBuilder};
+pub use identity::{AuthenticateError, Authenticator, Identity};
 pub use join_hook::{Admission, JoinHook, Joining};
 pub use lifecycle::{Lifecycle, NoNews, Occupant, RoomChange, RoomNews};
+pub use quotas::{AddressCounts, AddressKey, AddressPlace, Quota};
 pub use rooms::{NewRoom, Rooms};
 pub use ticks::{LATENESS_BOUNDS_MS, Ticks};
 pub use traffic::Traffic;

@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     resumes: Family<OfKind, Counter>,
     callback_failures: Family<OfGame, Counter>,
     slow_changes: Family<OfGame, Counter>,
+    limited: Family<OfLimit, Counter>,
     opened: Counter,
     closed: Family<OfCode, Counter>,
     pub(crate) stores: StoreMetrics,
@@ -68,6 +69,11 @@ struct OfGame {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfLimit {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfCode {
     code: u16,
 }
@@ -94,6 +100,7 @@ impl Metrics {
             room_locks: Histogram::new(ACTION_SECONDS),
             callback_failures: Family::default(),
             slow_changes: Family::default(),
+            limited: Family::default(),
             opened: Counter::default(),
             closed: Family::default(),
             stores: StoreMetrics {
@@ -139,6 +146,11 @@ impl Metrics {
         self.slow_changes.get_or_create(&OfGame { game }).inc();
     }
 
+    /// Someone was kept from going beyond a limit.
+    pub(crate) fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&OfLimit { limit }).inc();
+    }
+
     pub(crate) fn connected(&self) {
         self.opened.inc();
     }
@@ -158,6 +170,11 @@ impl Metrics {
             "parlor_connections_closed",
             "Connections that have ended, by the code that the server closed them with, 1006 without one",
             self.closed.clone(),
+        );
+        registry.register(
+            "parlor_limited",
+            "What was refused, left waiting or cut because a client went beyond a limit, by limit",
+            self.limited.clone(),
         );
         registry.register(
             "parlor_requests",

@@ -5,36 +5,59 @@ use std::time::Duration;
 
 use parlor_core::Time;
 
-/// A token bucket: so many requests a second for long, and some more after a silence.
+/// A token bucket: so many times in a while for long, and some more after a silence.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    per_second: u32,
-    /// Thousandths of a request.
+    /// What one time takes, in nanoseconds of waiting.
+    price: u64,
+    /// What has been waited for and not yet spent.
     level: u64,
     level_max: u64,
     filled_at: Time,
 }
 
 impl Bucket {
+    /// So many times a second.
     pub(crate) fn new(per_second: u32, burst: u32, now: Time) -> Self {
-        let level_max = u64::from(burst) * WHOLE;
-        Self { per_second, level: level_max, level_max, filled_at: now }
+        Self::every(Duration::from_secs(1) / per_second.max(1), burst, now)
     }
 
-    /// Takes one request out, or says how long to wait for it.
+    /// One time in each such while.
+    pub(crate) fn every(interval: Duration, burst: u32, now: Time) -> Self {
+        let price = nanos(interval).max(1);
+        let level_max = price.saturating_mul(u64::from(burst));
+        Self { price, level: level_max, level_max, filled_at: now }
+    }
+
+    /// Takes one time out, or says how long to wait for it.
     pub(crate) fn take(&mut self, now: Time) -> Result<(), Duration> {
-        let rate = u64::from(self.per_second);
-        // A thousandth of a request each millisecond for each request a second.
-        let gained =
-            now.as_millis().saturating_sub(self.filled_at.as_millis()).saturating_mul(rate);
+        self.check(now)?;
+        self.level -= self.price;
+        Ok(())
+    }
+
+    /// Says how long to wait before there is one to take.
+    pub(crate) fn check(&mut self, now: Time) -> Result<(), Duration> {
+        let waited = now.as_millis().saturating_sub(self.filled_at.as_millis());
+        let gained = waited.saturating_mul(NANOS_PER_MILLI);
         self.level = self.level.saturating_add(gained).min(self.level_max);
         self.filled_at = now;
-        if self.level >= WHOLE {
-            self.level -= WHOLE;
+        if self.level >= self.price {
             return Ok(());
         }
-        Err(Duration::from_millis((WHOLE - self.level).div_ceil(rate.max(1))))
+        Err(Duration::from_millis((self.price - self.level).div_ceil(NANOS_PER_MILLI)))
     }
+
+    /// Whether it is as if nothing had ever been taken.
+    pub(crate) fn is_full(&mut self, now: Time) -> bool {
+        // Filled by the way, whatever it says.
+        let _ = self.check(now);
+        self.level == self.level_max
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// When a client's last offences of one kind were. Without memory for those who behave.
@@ -55,7 +78,7 @@ impl Strikes {
     }
 }
 
-const WHOLE: u64 = 1000;
+const NANOS_PER_MILLI: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

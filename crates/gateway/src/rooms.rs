@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_core::{CloseReason, Scalar, Settings, Signal};
-use parlor_protocol::{ErrorCode, ErrorDetail, Object, RoomCode, RoomInfo, Secret};
+use parlor_protocol::{
+    ErrorCode, ErrorDetail, Object, OpenRoom, Player, RoomCode, RoomInfo, Secret,
+};
 
 use crate::gateway::Gateway;
 use crate::opening::{new_room, open_room, refuse_while_draining, unknown_game};
-use crate::secrets;
+use crate::quotas::AddressKey;
+use crate::{from_wire, secrets};
 
 /// The rooms of a gateway. Cheap to clone.
 ///
@@ -55,6 +58,21 @@ impl NewRoom {
     }
 }
 
+/// What a request by HTTP asks for.
+impl From<OpenRoom> for NewRoom {
+    fn from(asked: OpenRoom) -> Self {
+        let OpenRoom { game_type, options, private, password, max_players, metadata } = asked;
+        Self {
+            options,
+            private,
+            password,
+            players_max: max_players,
+            metadata: from_wire::metadata(metadata),
+            ..Self::of(game_type)
+        }
+    }
+}
+
 impl Gateway {
     /// Its rooms.
     pub fn rooms(self: &Arc<Self>) -> Rooms {
@@ -85,9 +103,27 @@ impl Rooms {
         Ok(room.info())
     }
 
+    /// The same for someone at an address, which may open so many only
+    /// ([`GatewayConfig::rooms_opened`](crate::GatewayConfig::rooms_opened)): one more is refused with
+    /// `RATE_LIMITED`.
+    pub fn create_for(
+        &self,
+        address: Option<AddressKey>,
+        new: NewRoom,
+    ) -> Result<RoomInfo, ErrorDetail> {
+        let shared = &self.gateway.shared;
+        shared.limits.open_room(address, shared.clock.now())?;
+        self.create(new)
+    }
+
     /// What a listing would say of the room now, also of a private one. `None` when it is not open.
     pub fn find(&self, room: RoomCode) -> Option<RoomInfo> {
         self.gateway.shared.rooms.get(room).map(|room| room.info())
+    }
+
+    /// Who is in the room now. `None` when it is not open.
+    pub fn players(&self, room: RoomCode) -> Option<Vec<Player>> {
+        self.gateway.shared.rooms.get(room).map(|room| room.players())
     }
 
     /// Ends the room; everyone in it is told why. `false` when it is not open.

@@ -1,20 +1,23 @@
 //! What every room and every connection of a gateway works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
 use crate::encode::Outlet;
+use crate::identity::DynAuthenticator;
 use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
 use crate::lifecycle::Newsroom;
+use crate::limits::Limits;
 use crate::listing::Listings;
 use crate::metrics::Metrics;
 use crate::registry::Rooms;
@@ -23,6 +26,12 @@ use crate::sessions::Sessions;
 use crate::sharded::Sharded;
 use crate::ticks::TickCounter;
 use crate::traffic::TrafficCounter;
+
+/// What of the program around the rooms is asked.
+pub(crate) struct Asked {
+    pub(crate) join_hook: Option<Box<dyn DynJoinHook>>,
+    pub(crate) authenticator: Option<Box<dyn DynAuthenticator>>,
+}
 
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
@@ -36,12 +45,14 @@ pub(crate) struct Shared {
     /// Every socket's way out, by connection number.
     pub(crate) connections: Sharded<u64, Outlet>,
     pub(crate) keys: JoiningKeys,
+    pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traffic: TrafficCounter,
     pub(crate) ticks: TickCounter,
     pub(crate) newsroom: Newsroom,
-    pub(crate) join_hook: Option<Box<dyn DynJoinHook>>,
-    pub(crate) draining: AtomicBool,
+    pub(crate) asked: Asked,
+    /// Cancelled when the gateway takes nobody new.
+    pub(crate) draining: CancellationToken,
     numbers: AtomicU64,
 }
 
@@ -52,7 +63,7 @@ impl Shared {
         random: Randomness,
         listings: Listings,
         sessions: Sessions,
-        join_hook: Option<Box<dyn DynJoinHook>>,
+        asked: Asked,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -65,12 +76,13 @@ impl Shared {
             searches: Searches::new(config.searching_bots_max),
             connections: Sharded::new(),
             keys: JoiningKeys::default(),
+            limits: Limits::new(&config, Arc::clone(&metrics)),
             metrics,
             traffic: TrafficCounter::default(),
             ticks: TickCounter::default(),
             newsroom: Newsroom::new(config.lifecycle_news_max),
-            join_hook,
-            draining: AtomicBool::new(false),
+            asked,
+            draining: CancellationToken::new(),
             numbers: AtomicU64::new(1),
             config,
         }
@@ -82,7 +94,7 @@ impl Shared {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
     }
 }
 

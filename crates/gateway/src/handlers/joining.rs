@@ -56,14 +56,21 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         connection.link.refuse(to, &already_in_room());
         return;
     }
-    let outcome = match slow.key().map(secrets::token_digest) {
-        Some(key) => handle_once(connection, to, slow, key).await,
-        None => get_seat(connection, to, slow).await,
+    let (shared, address) = (Arc::clone(connection.shared()), connection.caller.address());
+    let outcome = match shared.limits.check_guesses(address, shared.clock.now()) {
+        Err(error) => Err(error),
+        Ok(()) => match slow.key().map(secrets::token_digest) {
+            Some(key) => handle_once(connection, to, slow, key).await,
+            None => get_seat(connection, to, slow).await,
+        },
     };
     match outcome {
         // The room has answered, in its place among the events.
         Ok(seat) => connection.seat = Seat::Held(seat),
-        Err(error) => connection.link.refuse(to, &error),
+        Err(error) => {
+            shared.limits.note(&error, address, shared.clock.now());
+            connection.link.refuse(to, &error);
+        }
     }
 }
 
@@ -150,6 +157,7 @@ async fn create_room(
     let joining = Joining::new(Some(game_type), None, player_name, false);
     let admission = admit(shared, &joining).await?;
 
+    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, max_players, None, |code| Settings {
         locked: false,
         private,
@@ -206,6 +214,7 @@ async fn quick_match(
         }
     }
 
+    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, None, None, |_| Settings::default())?;
     seat_first(connection, to, room, newcomer()).await
 }
@@ -235,7 +244,7 @@ async fn reconnect(
 
 /// Asks the program around the rooms whether someone may sit down.
 async fn admit(shared: &Shared, joining: &Joining) -> Result<Admission, ErrorDetail> {
-    let Some(hook) = &shared.join_hook else { return Ok(Admission::default()) };
+    let Some(hook) = &shared.asked.join_hook else { return Ok(Admission::default()) };
     let time_max = shared.config.join_hook_time_max;
     let admitted = unless_it_panics(async { hook.admit(joining.clone()).await });
     match tokio::time::timeout(time_max, admitted).await {

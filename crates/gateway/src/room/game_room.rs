@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use parlor_core::{
-    Answer, BotTurn, CloseReason, Command, Commit, Effort, Failure, Fault, Game, Origin, PlayerId,
-    Recall, Refusal, Room, RoomView, Signal, Snapshot, Time, Viewer,
+    Answer, BotTurn, CloseReason, Command, Commit, Effort, Failure, Fault, Game, Origin, Phase,
+    PlayerId, Recall, Refusal, Room, RoomView, Seat, SeatKind, Signal, Snapshot, Time, Viewer,
 };
 use parlor_protocol::{
-    AddedBot, ErrorCode, ErrorDetail, Object, RawData, RequestId, RequestType, RoomCode, RoomInfo,
-    Secret, StateSnapshot,
+    AddedBot, ErrorCode, ErrorDetail, Object, Player, RawData, RequestId, RequestType, RoomCode,
+    RoomInfo, Secret, StateSnapshot,
 };
 
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
@@ -156,6 +156,16 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
     fn info(&self) -> RoomInfo {
         self.info_of(&self.view.snapshot())
+    }
+
+    fn is_played(&self) -> bool {
+        let snapshot = self.view.snapshot();
+        let is_played_by = |seat: &Seat| seat.kind() == SeatKind::Human && seat.is_present();
+        snapshot.phase == Phase::Playing && snapshot.roster.seats().any(is_played_by)
+    }
+
+    fn players(&self) -> Vec<Player> {
+        self.view.snapshot().roster.seats().map(to_wire::player).collect()
     }
 
     fn wait_for_players(&self, now: Time) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_core::{CloseReason, Command, Digest, PlayerId, Profile, Signal, Time};
-use parlor_protocol::{ErrorDetail, Object, RawData, RoomCode, RoomInfo, Secret};
+use parlor_protocol::{ErrorDetail, Object, Player, RawData, RoomCode, RoomInfo, Secret};
 
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
@@ -86,6 +86,12 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
 
     /// What a listing says of it now.
     fn info(&self) -> RoomInfo;
+
+    /// Whether a match is on and someone who plays it is there.
+    fn is_played(&self) -> bool;
+
+    /// Who is in it now.
+    fn players(&self) -> Vec<Player>;
 
     /// Lets it wait for its first player: shows it in the listings and minds its time, as a join would.
     fn wait_for_players(&self, now: Time);
