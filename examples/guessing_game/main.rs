@@ -95,7 +95,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .game(GuessingGame)
         .page("/play/guessing_game", "text/html; charset=utf-8", include_str!("page.html"))
         .page("/play/guessing_game.js", "text/javascript; charset=utf-8", include_str!("page.js"));
-    Ok(runtime()?.block_on(server.run())?)
+    runtime()?.block_on(server.run())?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 use parlor_gateway::{
-    Handled,
+    Caller, Handled,
     outbox::{Class, Message, Outbox, OutboxLimits},
 };
 use parlor_protocol::FrameKind;
@@ -61,7 +61,7 @@ impl Endpoint for Echo {
     type Session = EchoSession;
     const SUBPROTOCOLS: &'static [&'static str] = &[];
 
-    fn connect(&self, _: Option<&'static str>, _: SocketAddr) -> EchoSession {
+    fn connect(&self, _: Option<&'static str>, _: Caller) -> EchoSession {
         EchoSession { outbox: Outbox::new(self.limits) }
     }
 }

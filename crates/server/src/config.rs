@@ -1,15 +1,18 @@
 //! What a server can be told before it starts.
 
 use std::{
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     str::FromStr,
     time::Duration,
 };
 
 use hyper::http::uri::Authority;
+use ipnet::IpNet;
 use parlor_gateway::GatewayConfig;
+use parlor_protocol::Secret;
 
-use crate::transport::TransportConfig;
+use crate::{tls::TlsFiles, transport::TransportConfig, visitor::ProxyHeader};
 
 /// Where a server listens and how much it will hold.
 ///
@@ -21,8 +24,30 @@ pub struct ServerConfig {
     /// Address to listen on. Defaults to 127.0.0.1:8080, which only this machine reaches. Port 0
     /// lets the system choose; the server says which it chose.
     pub listen: SocketAddr,
-    /// Origins whose pages may connect, beside the server's own. Defaults to none.
+    /// Another address for `/metrics`, `/health` and `/admin`, which then are not at `listen`. Defaults to none.
+    pub ops_listen: Option<SocketAddr>,
+    /// Origins whose pages may connect and use the API, beside the server's own. Defaults to none.
     pub allowed_origins: Vec<Origin>,
+    /// Where players find this server, as in `https://games.example`, for links to rooms. Defaults to wherever
+    /// whoever asks has found it.
+    pub public_url: Option<String>,
+    /// What one must know to end rooms by HTTP and to see the operators' page. Defaults to none: nobody may.
+    pub admin_token: Option<Secret>,
+    /// Networks of proxies whose word is taken for the addresses of clients. Defaults to none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they give it. Defaults to `X-Forwarded-For`.
+    pub proxy_header: ProxyHeader,
+    /// Whether trusted proxies begin each connection by the PROXY protocol, version 2. Defaults to no.
+    pub proxy_protocol: bool,
+    /// Whether limits by address hold for clients on this machine as well. Defaults to no.
+    pub loopback_limited: bool,
+    /// WebSocket connections of one address at a time. Defaults to 200; a handshake above it is answered with 429.
+    pub connections_per_address_max: u32,
+    /// Connections of one address, as the socket has it, that are no WebSockets (yet). Defaults to 64; one more is
+    /// cut. Trusted proxies may have any number.
+    pub http_connections_per_address_max: u32,
+    /// The certificate for TLS. Defaults to none: then the server speaks in clear, as behind a proxy.
+    pub tls: Option<TlsFiles>,
     /// WebSocket connections at a time. Defaults to 10000; a handshake above it is answered with
     /// 503. Lowered at start to what the limit on file descriptors leaves. An idle connection
     /// takes about 2 KiB beside what the system keeps for its socket.
@@ -36,8 +61,11 @@ pub struct ServerConfig {
     /// How long a connection may be used for HTTP requests before it is closed between two of
     /// them, and, past another `handshake_time_max`, even inside one. Defaults to 60 s.
     pub http_time_max: Duration,
-    /// How long stopping waits for connections to be closed in good order. Defaults to 5 s, inside
-    /// the 30 s that most orchestrators allow.
+    /// How long stopping waits for games that people are playing to end. Defaults to 15 s; nobody new is taken
+    /// meanwhile.
+    pub games_drain_time_max: Duration,
+    /// How long stopping then waits for connections to be closed in good order. Defaults to 5 s, so that
+    /// both together are inside the 30 s that most orchestrators allow.
     pub drain_time_max: Duration,
     /// Frames of a client's message. Defaults to 64, above which it is closed with 1009.
     pub fragments_max: u32,
@@ -79,6 +107,12 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl FromStr for Origin {
     type Err = ParseOriginError;
 
@@ -100,11 +134,22 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            ops_listen: None,
             allowed_origins: Vec::new(),
+            public_url: None,
+            admin_token: None,
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
+            proxy_protocol: false,
+            loopback_limited: false,
+            connections_per_address_max: 200,
+            http_connections_per_address_max: 64,
+            tls: None,
             connections_max: 10_000,
             http_connections_max: 1024,
             handshake_time_max: Duration::from_secs(10),
             http_time_max: Duration::from_secs(60),
+            games_drain_time_max: Duration::from_secs(15),
             drain_time_max: Duration::from_secs(5),
             fragments_max: 64,
             close_time_max: Duration::from_secs(1),

@@ -12,16 +12,20 @@
 
 mod config;
 mod http;
+mod live;
 mod process;
 mod server;
 mod session;
 mod signal;
+mod tls;
 pub mod transport;
+mod visitor;
 
 /// What the program around the rooms works with: [`Running::rooms`], [`Running::lifecycle`],
 /// [`Server::join_hook`].
 pub use parlor_gateway::{
-    Admission, JoinHook, Joining, Lifecycle, NewRoom, NoNews, Occupant, RoomChange, RoomNews, Rooms,
+    Admission, AuthenticateError, Authenticator, Identity, JoinHook, Joining, Lifecycle, NewRoom,
+    NoNews, Occupant, RoomChange, RoomNews, Rooms,
 };
 /// The shapes of what is sent and refused.
 pub use parlor_protocol as protocol;
@@ -32,5 +36,7 @@ pub use parlor_core as game;
 pub use self::{
     config::{Origin, ParseOriginError, ServerConfig},
     http::Site,
-    server::{Running, Server, StartError, runtime},
+    server::{Running, Server, StartError, Stopped, runtime},
+    tls::{TlsError, TlsFiles},
+    visitor::ProxyHeader,
 };

@@ -1,144 +1,173 @@
 //! The `parlor` program: a game server with the games in the box.
-//!
-//! Settings come from flags, else from the environment, else from their defaults, and are read
-//! in full before anything is opened.
+
+mod settings;
 
 use std::{
-    io::{self, ErrorKind, IsTerminal},
-    net::SocketAddr,
+    env,
+    io::{self, ErrorKind, IsTerminal, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use parlor_games::{Arena, Farkle, LiarsDice, TicTacToe};
-use parlor_server::{Origin, Server, ServerConfig, StartError, runtime};
-use tracing_subscriber::EnvFilter;
+use parlor_server::{Server, StartError, Stopped, runtime};
+use tracing::{error, warn};
+use tracing_subscriber::{
+    EnvFilter, Registry,
+    layer::SubscriberExt as _,
+    reload::{self, Handle},
+    util::SubscriberInitExt as _,
+};
+
+use self::settings::{Given, LogFormat, Read};
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A server for multiplayer games: open it in a browser, share a link, play.
+///
+/// Every setting can be given as a flag, as PARLOR_ and its name in the environment, or in a file; a flag goes
+/// before the environment, that before the file.
 #[derive(Parser)]
 #[command(name = "parlor", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: Serve,
+    told: Told,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Run the server. This is what happens without a command.
-    Serve(Serve),
+    Serve(Told),
+    /// Show what holds and who said so, without starting anything.
+    Config {
+        /// Show the JSON Schema of a settings file instead.
+        #[arg(long)]
+        schema: bool,
+        #[command(flatten)]
+        told: Told,
+    },
 }
 
 #[derive(Args)]
-struct Serve {
-    /// Where to listen. Port 0 takes any free port; 0.0.0.0 lets other machines in.
-    #[arg(
-        long,
-        env = "PARLOR_LISTEN",
-        hide_env_values = true,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    listen: SocketAddr,
-
-    /// Sites whose pages may connect, beside the server's own, separated by commas.
-    #[arg(
-        long,
-        env = "PARLOR_ALLOWED_ORIGINS",
-        hide_env_values = true,
-        value_name = "https://SITE",
-        value_delimiter = ','
-    )]
-    allowed_origins: Vec<Origin>,
-
-    /// Clients at a time. One more is told to come back later.
-    #[arg(long, env = "PARLOR_CONNECTIONS_MAX", hide_env_values = true, value_name = "NUMBER", default_value_t = ServerConfig::default().connections_max)]
-    connections_max: usize,
-
-    /// Rooms at a time.
-    #[arg(long, env = "PARLOR_ROOMS_MAX", hide_env_values = true, value_name = "NUMBER", default_value_t = ServerConfig::default().gateway.rooms_max)]
-    rooms_max: usize,
-
-    /// What to log on standard error: error, warn, info, debug, or more finely, as in
-    /// info,parlor_server=debug.
-    #[arg(
-        long,
-        env = "PARLOR_LOG",
-        hide_env_values = true,
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    log: String,
-
-    /// How to log it.
-    #[arg(
-        long,
-        env = "PARLOR_LOG_FORMAT",
-        hide_env_values = true,
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    log_format: LogFormat,
+struct Told {
+    /// A file of settings, in TOML; else the one that PARLOR_CONFIG names. Read again at SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Given,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+impl Told {
+    fn read(&self) -> Result<Read, String> {
+        let named = || env::var_os("PARLOR_CONFIG").map(PathBuf::from);
+        let file = self.config.clone().or_else(named);
+        settings::read(self.flags.clone(), file.as_deref()).map_err(|error| error.to_string())
+    }
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let serve = match cli.command {
-        Some(Command::Serve(serve)) => serve,
-        None => cli.serve,
-    };
-    match run(serve) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("parlor: {message}");
-            ExitCode::FAILURE
+    let done = match cli.command {
+        Some(Command::Serve(told)) => serve(&told),
+        Some(Command::Config { schema: true, .. }) => show(&schema()).map(|()| ExitCode::SUCCESS),
+        Some(Command::Config { schema: false, told }) => {
+            told.read().and_then(|read| show(&effective(&read))).map(|()| ExitCode::SUCCESS)
         }
-    }
-}
-
-fn run(serve: Serve) -> Result<(), String> {
-    start_log(&serve.log, serve.log_format)?;
-
-    let mut config = ServerConfig::default();
-    config.listen = serve.listen;
-    config.allowed_origins = serve.allowed_origins;
-    config.connections_max = serve.connections_max;
-    config.gateway.rooms_max = serve.rooms_max;
-
-    let server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
-    let runtime = runtime().map_err(|error| format!("cannot start threads: {error}"))?;
-    runtime.block_on(server.run()).map_err(|error| match advice(&error) {
-        Some(advice) => format!("{error}\n{advice}"),
-        None => error.to_string(),
+        None => serve(&cli.told),
+    };
+    done.unwrap_or_else(|message| {
+        eprintln!("parlor: {message}");
+        ExitCode::FAILURE
     })
 }
 
-fn start_log(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| format!("cannot read the log filter {filter:?}: {error}"))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+fn serve(told: &Told) -> Result<ExitCode, String> {
+    let read = told.read()?;
+    let log = start_log(&read.settings.log, read.settings.log_format)?;
+
+    for warning in read.settings.warnings() {
+        warn!("{warning}");
+    }
+
+    let config = read.settings.config();
+    let server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
+    let runtime = runtime().map_err(|error| format!("cannot start threads: {error}"))?;
+    let reload = || match read_again(told, &read, &log) {
+        Ok(again) => Some(again.settings.config()),
+        Err(error) => {
+            error!(error, "settings stay as they were");
+            None
+        }
+    };
+    let stopped =
+        runtime.block_on(server.run_reloading(reload)).map_err(|error| match advice(&error) {
+            Some(advice) => format!("{error}\n{advice}"),
+            None => error.to_string(),
+        })?;
+    Ok(exit_code(&stopped))
+}
+
+/// What the settings are now. Those that cannot change while the server runs are named, and stay.
+fn read_again(
+    told: &Told,
+    at_start: &Read,
+    log: &Handle<EnvFilter, Registry>,
+) -> Result<Read, String> {
+    let again = told.read()?;
+    let filter = filter(&again.settings.log)?;
+    log.reload(filter).map_err(|error| error.to_string())?;
+    for (now, at_start) in again.effective.iter().zip(&at_start.effective) {
+        if now.waits_for_a_start(at_start) {
+            warn!(setting = now.name, "cannot change while the server runs: start it again");
+        }
+    }
+    Ok(again)
+}
+
+/// 0 when nothing was lost, 3 when games that were being played were, 4 when it was told to stop twice.
+fn exit_code(stopped: &Stopped) -> ExitCode {
+    match stopped {
+        Stopped { at_once: true, .. } => ExitCode::from(4),
+        Stopped { games_cut: 1.., .. } => ExitCode::from(3),
+        Stopped { games_cut: 0, .. } => ExitCode::SUCCESS,
+    }
+}
+
+fn schema() -> String {
+    let schema = settings::schema();
+    serde_json::to_string_pretty(schema.as_value()).expect("a schema is JSON")
+}
+
+fn effective(read: &Read) -> String {
+    read.effective.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn show(text: &str) -> Result<(), String> {
+    writeln!(io::stdout(), "{text}").map_err(|error| error.to_string())
+}
+
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::builder()
+        .parse(text)
+        .map_err(|error| format!("cannot read the log filter {text:?}: {error}"))
+}
+
+fn start_log(text: &str, format: LogFormat) -> Result<Handle<EnvFilter, Registry>, String> {
+    let (filter, handle) = reload::Layer::new(filter(text)?);
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => registry.with(log).init(),
+        LogFormat::Json => registry.with(log.json()).init(),
     }
-    Ok(())
+    Ok(handle)
 }
 
 /// What to do about it.

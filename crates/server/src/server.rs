@@ -11,23 +11,26 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parlor_core::Game;
-use parlor_gateway::{Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
+use parlor_gateway::{Authenticator, Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
 use prometheus_client::registry::Registry;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     config::ServerConfig,
-    http::Site,
+    http::{Api, Face, Site},
+    live::Live,
     process::ProcessReadings,
     session::GatewayEndpoint,
-    signal::Signals,
-    transport::{Listening, Stopped},
+    signal::{Signal, Signals},
+    tls::{Tls, TlsError},
+    transport::{self, Listening},
 };
 
 /// A server to be.
@@ -53,7 +56,22 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Running {
     listening: Listening,
+    ops: Option<Listening>,
     gateway: Arc<Gateway>,
+    live: Arc<ArcSwap<Live>>,
+    tls: Option<Arc<Tls>>,
+    games_drain_time_max: Duration,
+}
+
+/// What stopping left undone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stopped {
+    /// Games that people were playing and that had not ended: their rooms are lost.
+    pub games_cut: usize,
+    /// Connections that were cut because they did not close in time.
+    pub connections_cut: usize,
+    /// Whether it was told to stop a second time.
+    pub at_once: bool,
 }
 
 /// Why a server did not start.
@@ -70,6 +88,9 @@ pub enum StartError {
     /// The system refuses to tell this process that it is to stop.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// The runtime that a server should run on.
@@ -122,6 +143,13 @@ impl Server {
         self
     }
 
+    /// Believes `authenticator` who someone is.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.gateway = self.gateway.authenticator(authenticator);
+        self
+    }
+
     /// Starts to serve.
     ///
     /// # Panics
@@ -129,44 +157,113 @@ impl Server {
     /// Outside of a tokio runtime; [`runtime`] makes one that fits.
     pub fn start(self) -> Result<Running, StartError> {
         let Self { mut config, gateway, pages } = self;
-        let address = config.listen;
-        let failed = |source| StartError::Listen { address, source };
-
+        let tls = config.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         config.connections_max = connections_max(&config);
-        let listener = listen(address, config.send_buffer_bytes).map_err(failed)?;
+        let listener = listen(config.listen, config.send_buffer_bytes)?;
+        let ops_listener = config.ops_listen.map(|ops| listen(ops, None)).transpose()?;
+
         let gateway = gateway.start();
         let mut metrics = Registry::default();
         gateway.register_metrics(&mut metrics);
         metrics.register_collector(Box::new(ProcessReadings));
-        let mut site = Site::new(GatewayEndpoint(Arc::clone(&gateway))).with_metrics(metrics);
+        let (metrics, live) =
+            (Arc::new(metrics), Arc::new(ArcSwap::from_pointee(Live::of(&config))));
+        let api = Api {
+            gateway: Arc::clone(&gateway),
+            limits: config.gateway.frame,
+            public_url: config.public_url.clone(),
+        };
+        let site = |faces: &[Face]| {
+            Site::facing(GatewayEndpoint(Arc::clone(&gateway)), faces)
+                .with_metrics(Arc::clone(&metrics))
+                .with_api(api.clone())
+        };
+        let faces: &[Face] = match ops_listener {
+            Some(_) => &[Face::Players],
+            None => &[Face::Players, Face::Operators],
+        };
+        let mut players = site(faces);
         for (path, content_type, body) in pages {
-            site = site.with_page(path, content_type, body);
+            players = players.with_page(path, content_type, body);
         }
-        let listening = Listening::start(listener, site, config).map_err(failed)?;
-        info!(address = %listening.address(), "listening");
-        Ok(Running { listening, gateway })
+
+        let serve = |listener, site, tls| {
+            let address = config.listen;
+            Listening::start_with(listener, site, config.clone(), Arc::clone(&live), tls)
+                .map_err(|source| StartError::Listen { address, source })
+        };
+        let listening = serve(listener, players, tls.clone())?;
+        let ops = match ops_listener {
+            Some(listener) => Some(serve(listener, site(&[Face::Operators]), None)?),
+            None => None,
+        };
+        info!(address = %listening.address(), tls = tls.is_some(), "listening");
+        if let Some(ops) = &ops {
+            info!(address = %ops.address(), "listening to operators");
+        }
+        let games_drain_time_max = config.games_drain_time_max;
+        Ok(Running { listening, ops, gateway, live, tls, games_drain_time_max })
     }
 
     /// Serves until the process is told to stop, by SIGINT or SIGTERM, then drains.
     ///
     /// Says on standard output where it listens. Told to stop a second time, it stops at once.
-    pub async fn run(self) -> Result<(), StartError> {
+    pub async fn run(self) -> Result<Stopped, StartError> {
+        self.run_reloading(|| None).await
+    }
+
+    /// The same; at SIGHUP it takes over what `reload` gives, if that is something: see
+    /// [`Running::reconfigure`].
+    pub async fn run_reloading(
+        self,
+        mut reload: impl FnMut() -> Option<ServerConfig>,
+    ) -> Result<Stopped, StartError> {
         let mut signals = Signals::listen().map_err(StartError::Signals)?;
         let running = self.start()?;
+        let scheme = if running.tls.is_some() { "https" } else { "http" };
         // Whoever reads it may be gone, which is no reason not to serve.
         let _ = writeln!(
             io::stdout(),
-            "listening on http://{0}\nOpen it in a browser, share a room's link, play. Ctrl-C stops the server.",
+            "listening on {scheme}://{0}\nOpen it in a browser, share a room's link, play. Ctrl-C stops the server.",
             running.address(),
         );
-        signals.next().await;
-        info!("stopping");
-        tokio::select! {
-            // Losing the race drops the server, which cuts what was still being closed.
-            stopped = running.stop() => info!(cut = stopped.connections_cut, "stopped"),
-            () = signals.next() => warn!("stopped at once"),
+        loop {
+            // Neither loses anything by losing the race.
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                () = running.gateway.drained() => Signal::Stop,
+            };
+            match signal {
+                Signal::Stop => break,
+                Signal::Reload => running.reload(reload()),
+            }
         }
-        Ok(())
+        let in_play = running.gateway.games_in_play();
+        info!(in_play, "stopping: nobody new is taken, games may end");
+        let gateway = Arc::clone(&running.gateway);
+        let stop = running.stop();
+        tokio::pin!(stop);
+        let stopped = loop {
+            tokio::select! {
+                stopped = &mut stop => break stopped,
+                signal = signals.next() => match signal {
+                    // Losing the race drops the server, which cuts what was still being closed.
+                    Signal::Stop => break Stopped {
+                        games_cut: gateway.games_in_play(),
+                        connections_cut: gateway.connection_count(),
+                        at_once: true,
+                    },
+                    Signal::Reload => {}
+                },
+            }
+        };
+        let Stopped { games_cut, connections_cut, at_once } = stopped;
+        if games_cut > 0 {
+            warn!(games_cut, connections_cut, at_once, "stopped: games that were running are lost");
+        } else {
+            info!(games_cut, connections_cut, at_once, "stopped");
+        }
+        Ok(stopped)
     }
 }
 
@@ -174,6 +271,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.listening.address()
+    }
+
+    /// Where it listens to operators, if that is another address.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().map(Listening::address)
     }
 
     /// The rooms, to make, find, end and tell them something.
@@ -191,27 +293,57 @@ impl Running {
         &self.gateway
     }
 
-    /// Takes nobody new, tells everyone to come back later and closes every connection, within
+    /// Takes over what may change while it runs: allowed origins, trusted proxies and their header, whether
+    /// loopback is limited, the admin token. The certificate is read again. Everything else of `config` is let
+    /// go.
+    pub fn reconfigure(&self, config: &ServerConfig) -> Result<(), TlsError> {
+        if let Some(tls) = &self.tls {
+            tls.read_again()?;
+        }
+        self.live.store(Arc::new(Live::of(config)));
+        Ok(())
+    }
+
+    fn reload(&self, config: Option<ServerConfig>) {
+        let Some(config) = config else { return };
+        match self.reconfigure(&config) {
+            Ok(()) => info!("settings were read again"),
+            Err(error) => error!(%error, "settings stay as they were"),
+        }
+    }
+
+    /// Takes nobody new and tells everyone to come back later. Lets the games that are being played end, for
+    /// [`ServerConfig::games_drain_time_max`] at most, then closes every connection, within
     /// [`ServerConfig::drain_time_max`].
     pub async fn stop(self) -> Stopped {
         self.gateway.drain(RECONNECT_AFTER);
-        self.listening.stop().await
+        let ended = self.gateway.no_game_in_play();
+        let _in_time = tokio::time::timeout(self.games_drain_time_max, ended).await;
+        let games_cut = self.gateway.games_in_play();
+        let transport::Stopped { connections_cut } = self.listening.stop().await;
+        if let Some(ops) = self.ops {
+            ops.stop().await;
+        }
+        Stopped { games_cut, connections_cut, at_once: false }
     }
 }
 
-fn listen(address: SocketAddr, send_buffer_bytes: Option<u32>) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    // A restarted server does not wait for the last one's connections to be forgotten.
-    socket.set_reuseaddr(true)?;
-    if let Some(bytes) = send_buffer_bytes {
-        // Accepted sockets have it from the listening one.
-        socket.set_send_buffer_size(bytes)?;
-    }
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+fn listen(address: SocketAddr, send_buffer_bytes: Option<u32>) -> Result<TcpListener, StartError> {
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // A restarted server does not wait for the last one's connections to be forgotten.
+        socket.set_reuseaddr(true)?;
+        if let Some(bytes) = send_buffer_bytes {
+            // Accepted sockets have it from the listening one.
+            socket.set_send_buffer_size(bytes)?;
+        }
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| StartError::Listen { address, source })
 }
 
 /// The configured number of connections, or as many as there are descriptors for.

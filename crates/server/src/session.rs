@@ -1,8 +1,8 @@
 //! What stands behind the sockets of a game server: the gateway's connections.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use parlor_gateway::{Connection, Gateway, Handled, outbox::Outbox};
+use parlor_gateway::{Caller, Connection, Gateway, Handled, outbox::Outbox};
 use parlor_protocol::{Codec, FrameKind};
 use tracing::debug;
 
@@ -17,9 +17,9 @@ impl Endpoint for GatewayEndpoint {
     const SUBPROTOCOLS: &'static [&'static str] =
         &[Codec::Json.subprotocol(), Codec::MsgPack.subprotocol()];
 
-    fn connect(&self, subprotocol: Option<&'static str>, _: SocketAddr) -> GatewaySession {
+    fn connect(&self, subprotocol: Option<&'static str>, caller: Caller) -> GatewaySession {
         let codec = subprotocol.and_then(Codec::from_subprotocol).unwrap_or(Codec::Json);
-        GatewaySession(self.0.connect(codec))
+        GatewaySession(self.0.connect_as(codec, caller))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod fault_proxy;
 pub mod games;
+pub mod http;
 pub mod pages;
 pub mod process;
 pub mod seat;

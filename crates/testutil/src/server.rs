@@ -5,12 +5,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_client::{Client, Events, Options};
 use parlor_gateway::Gateway;
 use parlor_protocol::Codec;
-use parlor_server::transport::Stopped;
-use parlor_server::{Running, Server, ServerConfig};
+use parlor_server::{Running, Server, ServerConfig, Stopped};
 
 /// A running server.
 #[derive(Debug)]
@@ -19,9 +19,11 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server with what `add` gives it: games, pages.
+    /// Starts a server with what `add` gives it: games, pages. Told to stop, it waits for no game.
     pub fn start(add: impl FnOnce(Server) -> Server) -> Self {
-        Self::with_config(ServerConfig::default(), add)
+        let mut config = ServerConfig::default();
+        config.games_drain_time_max = Duration::ZERO;
+        Self::with_config(config, add)
     }
 
     /// The same with settings of one's own, wherever they say to listen.
@@ -38,6 +40,11 @@ impl TestServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.running.address()
+    }
+
+    /// Where it listens to operators, if that is another address.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.running.ops_address()
     }
 
     /// The address of its sockets.

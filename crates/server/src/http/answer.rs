@@ -1,11 +1,12 @@
 //! Answers in JSON, errors among them.
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
 };
-use parlor_protocol::{ErrorCode, ErrorDetail};
+use parlor_protocol::{ErrorCode, ErrorDetail, Refused};
 use serde::Serialize;
 
 use super::Answer;
@@ -22,16 +23,35 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
     answer
 }
 
-/// `{"error": …}`.
+/// `{"error": …}`. Where waiting helps, `Retry-After` says how long in seconds.
 pub(super) fn detail(status: StatusCode, error: ErrorDetail) -> Answer {
-    #[derive(Serialize)]
-    struct Body {
-        error: ErrorDetail,
+    let wait_ms = error.details.as_ref().and_then(|details| details.get("retryAfterMs")?.as_u64());
+    let mut answer = json(status, &Refused { error });
+    if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = wait_ms.map_or(RETRY_AFTER_SECONDS, |wait| wait.div_ceil(1000));
+        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    json(status, &Body { error })
+    answer
+}
+
+/// `{"error": …}` with the status that goes with the error's code.
+pub(super) fn refusal(error: ErrorDetail) -> Answer {
+    let status = StatusCode::from_u16(error.code.http_status());
+    detail(status.expect("the codes have statuses of HTTP"), error)
+}
+
+/// Nothing to say.
+pub(super) fn no_content() -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// A JSON error without details.
 pub(super) fn error(status: StatusCode, code: ErrorCode, message: &'static str) -> Answer {
     detail(status, ErrorDetail::new(code, message))
 }
+
+/// When a client may try again that met a server which can do no more just now.
+const RETRY_AFTER_SECONDS: u64 = 5;

@@ -5,10 +5,15 @@
 //! checks, it hands out an [`Opening`] and the listener does the rest.
 
 mod answer;
+mod api;
+mod body;
+mod cors;
+mod health;
 mod metrics;
+mod openapi;
 mod pages;
 
-use std::{borrow::Cow, collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
@@ -17,22 +22,24 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     header::{
-        ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-        UPGRADE,
+        ALLOW, CONNECTION, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
 use matchit::Router;
+use parlor_gateway::{AddressCounts, Caller};
 use parlor_protocol::{ErrorCode, ErrorDetail};
 use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::api::Api;
 use self::pages::Page;
 use crate::{
-    config::Origin,
+    live::Live,
     transport::{
         Endpoint,
         handshake::{Refusal, check},
     },
+    visitor::Visitor,
 };
 
 /// A response, always in one piece.
@@ -45,14 +52,26 @@ pub struct Site<E> {
     routes: Router<Route>,
     /// Pages of the program's own, by path. They go before the built-in ones.
     pages: HashMap<String, Page>,
-    metrics: Registry,
+    faces: Vec<Face>,
+    metrics: Arc<Registry>,
+    api: Option<Api>,
+}
+
+/// Whom an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// Players: the socket, the pages, the API.
+    Players,
+    /// Operators: health and figures.
+    Operators,
 }
 
 /// What has to be known to answer a request for a socket.
 pub(crate) struct Door {
-    pub(crate) allowed_origins: Vec<Origin>,
     /// One permit per WebSocket connection.
     pub(crate) places: Arc<Semaphore>,
+    /// How many each address has.
+    pub(crate) of_addresses: Arc<AddressCounts>,
 }
 
 /// A WebSocket that is being opened: its 101 is on its way.
@@ -60,31 +79,82 @@ pub(crate) struct Opening {
     pub(crate) upgrade: UpgradeFut,
     pub(crate) subprotocol: Option<&'static str>,
     pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) caller: Caller,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Route {
     Socket,
+    Rooms,
+    Room,
+    Read(Read),
+}
+
+/// What can only be read.
+#[derive(Clone, Copy, Debug)]
+enum Read {
+    Games,
+    OpenApi,
+    Health,
     Live,
+    Ready,
     Metrics,
+}
+
+impl Route {
+    const PLAYERS: [(&str, Self); 5] = [
+        ("/ws", Self::Socket),
+        ("/api/v1/games", Self::Read(Read::Games)),
+        ("/api/v1/rooms", Self::Rooms),
+        ("/api/v1/rooms/{room}", Self::Room),
+        ("/api/v1/openapi.json", Self::Read(Read::OpenApi)),
+    ];
+    const OPERATORS: [(&str, Self); 4] = [
+        ("/health", Self::Read(Read::Health)),
+        ("/health/live", Self::Read(Read::Live)),
+        ("/health/ready", Self::Read(Read::Ready)),
+        ("/metrics", Self::Read(Read::Metrics)),
+    ];
 }
 
 impl<E: Endpoint> Site<E> {
     /// The built-in pages in front of `endpoint`.
     pub fn new(endpoint: E) -> Self {
+        Self::facing(endpoint, &[Face::Players, Face::Operators])
+    }
+
+    /// The addresses for these people only.
+    pub(crate) fn facing(endpoint: E, faces: &[Face]) -> Self {
         let mut routes = Router::new();
-        let paths =
-            [("/ws", Route::Socket), ("/health/live", Route::Live), ("/metrics", Route::Metrics)];
-        for (path, route) in paths {
-            routes.insert(path, route).expect("these paths do not conflict");
+        for face in faces {
+            let paths: &[_] = match face {
+                Face::Players => &Route::PLAYERS,
+                Face::Operators => &Route::OPERATORS,
+            };
+            for (path, route) in paths {
+                routes.insert(*path, *route).expect("these paths do not conflict");
+            }
         }
-        Self { endpoint, routes, pages: HashMap::new(), metrics: Registry::default() }
+        Self {
+            endpoint,
+            routes,
+            pages: HashMap::new(),
+            faces: faces.to_vec(),
+            metrics: Arc::default(),
+            api: None,
+        }
     }
 
     /// Shows what is registered at `/metrics`.
     #[must_use]
-    pub fn with_metrics(mut self, metrics: Registry) -> Self {
-        self.metrics = metrics;
+    pub fn with_metrics(mut self, metrics: impl Into<Arc<Registry>>) -> Self {
+        self.metrics = metrics.into();
+        self
+    }
+
+    /// Answers under `/api` and `/health`.
+    pub(crate) fn with_api(mut self, api: Api) -> Self {
+        self.api = Some(api);
         self
     }
 
@@ -104,57 +174,127 @@ impl<E: Endpoint> Site<E> {
     }
 
     /// The session behind a socket that has just been opened.
-    pub(crate) fn connect(
-        &self,
-        subprotocol: Option<&'static str>,
-        peer: SocketAddr,
-    ) -> E::Session {
-        self.endpoint.connect(subprotocol, peer)
+    pub(crate) fn connect(&self, subprotocol: Option<&'static str>, caller: Caller) -> E::Session {
+        self.endpoint.connect(subprotocol, caller)
     }
 
     /// Answers `request`, and opens a socket if that is what it asked for.
-    pub(crate) fn answer(
+    pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
+        visitor: &Visitor,
+        live: &Live,
         door: &Door,
     ) -> (Answer, Option<Opening>) {
-        let path = request.uri().path();
-        let answer = match self.routes.at(path).map(|matched| *matched.value) {
-            Ok(Route::Socket) => return open::<E>(request, door),
-            Ok(Route::Live) => with_read_methods(&request, || {
-                answer::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-            }),
-            Ok(Route::Metrics) => {
-                with_read_methods(&request, || metrics::metrics(&self.metrics, request.headers()))
+        let path = request.uri().path().to_owned();
+        let matched = self.routes.at(&path);
+        let route = matched.as_ref().ok().map(|matched| *matched.value);
+        let origin = cors::origin(request.headers(), live);
+        let answer = match (route, &self.api) {
+            (Some(Route::Socket), _) => return self.open(request, visitor, live, door),
+            (Some(_), Some(_)) if cors::is_preflight(&request, &path) => cors::preflight(),
+            (Some(Route::Rooms), Some(api)) => api.rooms(request, visitor).await,
+            (Some(Route::Room), Some(api)) => {
+                let code = matched.ok().and_then(|matched| matched.params.get("room"));
+                api.room(&request, code.unwrap_or_default(), live, visitor)
             }
-            Err(_) => self.page(&request),
+            (Some(Route::Read(read)), Some(api)) => self.read(read, &request, api).await,
+            (Some(_), None) | (None, _) => self.page(&request, live),
         };
-        (answer, None)
+        (cors::allow(answer, &path, origin), None)
+    }
+
+    fn open(
+        &self,
+        mut request: Request<Incoming>,
+        visitor: &Visitor,
+        live: &Live,
+        door: &Door,
+    ) -> (Answer, Option<Opening>) {
+        if request.method() != Method::GET {
+            return (wrong_method("GET"), None);
+        }
+        let subprotocol = match check(&request, E::SUBPROTOCOLS, &live.allowed_origins) {
+            Ok(subprotocol) => subprotocol,
+            Err(refusal) => return (refused(refusal), None),
+        };
+        let Some(of_address) = door.of_addresses.enter(visitor.key) else {
+            self.note_limited("connections_per_address");
+            return (answer::refusal(too_many_connections()), None);
+        };
+        let Ok(place) = Arc::clone(&door.places).try_acquire_owned() else {
+            self.note_limited("connections");
+            let error = ErrorDetail::new(ErrorCode::SERVER_FULL, "the server is full");
+            return (answer::refusal(error), None);
+        };
+        match upgrade(&mut request) {
+            Ok((response, upgrade)) => {
+                let mut answer = response.map(|_| Full::default());
+                if let Some(subprotocol) = subprotocol {
+                    let value = HeaderValue::from_static(subprotocol);
+                    answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+                }
+                let caller = visitor.caller(of_address);
+                (answer, Some(Opening { upgrade, subprotocol, place, caller }))
+            }
+            // What it checks has been checked.
+            Err(_) => (refused(Refusal::Key), None),
+        }
+    }
+
+    /// Counts that someone was kept from going beyond a limit.
+    pub(crate) fn note_limited(&self, limit: &'static str) {
+        if let Some(api) = &self.api {
+            api.gateway.note_limited(limit);
+        }
+    }
+
+    async fn read(&self, what: Read, request: &Request<Incoming>, api: &Api) -> Answer {
+        if !is_read(request.method()) {
+            return wrong_method(READ_METHODS);
+        }
+        match what {
+            Read::Games => api.games(),
+            Read::OpenApi => openapi::answer(),
+            Read::Health => health::health(&api.gateway).await,
+            Read::Live => health::live(&api.gateway).await,
+            Read::Ready => health::ready(&api.gateway).await,
+            Read::Metrics => metrics::metrics(&self.metrics, request.headers()),
+        }
     }
 
     /// The page at the request's path: the program's own, or a built-in one.
-    fn page(&self, request: &Request<Incoming>) -> Answer {
+    fn page(&self, request: &Request<Incoming>, live: &Live) -> Answer {
         let path = request.uri().path();
         let built_in;
         let page = match self.pages.get(path) {
-            Some(page) => page,
-            None => match Page::built_in(path) {
-                Some(page) => {
-                    built_in = page;
-                    &built_in
-                }
-                None => return answer::error(StatusCode::NOT_FOUND, NOT_FOUND, "no such page"),
-            },
+            Some(page) => Some(page),
+            None => {
+                built_in = Page::built_in(path).filter(|page| self.shows(path, page, live));
+                built_in.as_ref()
+            }
         };
-        with_read_methods(request, || page.answer(request.headers()))
+        match page {
+            None => answer::error(StatusCode::NOT_FOUND, NOT_FOUND, "nothing is at this address"),
+            Some(page) if is_read(request.method()) => page.answer(request.headers()),
+            Some(_) => wrong_method(READ_METHODS),
+        }
+    }
+
+    /// Whether a built-in page is for those who ask here. Operators need no more than their own, and the
+    /// scripts and styles that it shares with the players'.
+    fn shows(&self, path: &str, page: &Page, live: &Live) -> bool {
+        let is_for_operators = path.starts_with("/admin");
+        let operators = self.faces.contains(&Face::Operators) && live.has_admin();
+        if is_for_operators {
+            return operators;
+        }
+        self.faces.contains(&Face::Players) || (operators && !page.is_html())
     }
 }
 
-fn with_read_methods<B>(request: &Request<B>, answer: impl FnOnce() -> Answer) -> Answer {
-    match *request.method() {
-        Method::GET | Method::HEAD => answer(),
-        _ => wrong_method("GET, HEAD"),
-    }
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
 }
 
 fn wrong_method(allowed: &'static str) -> Answer {
@@ -162,34 +302,6 @@ fn wrong_method(allowed: &'static str) -> Answer {
         answer::error(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, "not with this method");
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     answer
-}
-
-fn open<E: Endpoint>(mut request: Request<Incoming>, door: &Door) -> (Answer, Option<Opening>) {
-    if request.method() != Method::GET {
-        return (wrong_method("GET"), None);
-    }
-    let subprotocol = match check(&request, E::SUBPROTOCOLS, &door.allowed_origins) {
-        Ok(subprotocol) => subprotocol,
-        Err(refusal) => return (refused(refusal), None),
-    };
-    let Ok(place) = Arc::clone(&door.places).try_acquire_owned() else {
-        let detail = ErrorDetail::new(ErrorCode::SERVER_FULL, "the server is full");
-        let mut answer = answer::detail(StatusCode::SERVICE_UNAVAILABLE, detail);
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        return (answer, None);
-    };
-    match upgrade(&mut request) {
-        Ok((response, upgrade)) => {
-            let mut answer = response.map(|_| Full::default());
-            if let Some(subprotocol) = subprotocol {
-                let value = HeaderValue::from_static(subprotocol);
-                answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
-            }
-            (answer, Some(Opening { upgrade, subprotocol, place }))
-        }
-        // What it checks has been checked.
-        Err(_) => (refused(Refusal::Key), None),
-    }
 }
 
 fn refused(refusal: Refusal) -> Answer {
@@ -212,7 +324,13 @@ fn refused(refusal: Refusal) -> Answer {
     answer
 }
 
+fn too_many_connections() -> ErrorDetail {
+    let wait_ms = 5000;
+    let mut error = ErrorDetail::rate_limited(wait_ms);
+    error.message = "this address has as many connections as it may".into();
+    error
+}
+
 const NOT_FOUND: ErrorCode = ErrorCode::new("NOT_FOUND");
 const METHOD_NOT_ALLOWED: ErrorCode = ErrorCode::new("METHOD_NOT_ALLOWED");
-/// When a client that found the server full may try again.
-const RETRY_AFTER_SECONDS: &str = "5";
+const READ_METHODS: &str = "GET, HEAD";

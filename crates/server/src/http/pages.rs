@@ -62,6 +62,10 @@ impl Page {
         })
     }
 
+    pub(super) fn is_html(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+
     /// The page, or 304 if the client has it.
     pub(super) fn answer(&self, request: &HeaderMap) -> Answer {
         let mut answer = if self.is_known_to(request) {
@@ -114,7 +118,7 @@ fn content_security_policy(request: &HeaderMap) -> String {
     policy
 }
 
-fn is_host_byte(byte: u8) -> bool {
+pub(super) fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
 }
 

@@ -6,28 +6,34 @@
 //! dropping the [`Listening`] aborts everything at once.
 
 use std::{
-    collections::HashMap, convert::Infallible, future::ready, io, net::SocketAddr, pin::pin,
-    sync::Arc, time::Duration,
+    collections::HashMap, convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc,
+    time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use parlor_gateway::outbox::Outbox;
+use parlor_gateway::{AddressCounts, AddressPlace, outbox::Outbox};
 use parlor_protocol::CloseCode;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{Id, JoinError, JoinSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{Instrument, debug, debug_span, error, info, warn};
 
-use super::{Endpoint, Session, TransportConfig, connection};
+use super::{Endpoint, Session, TransportConfig, connection, proxy_protocol};
 use crate::{
     config::ServerConfig,
     http::{Door, Opening, Site},
+    live::Live,
+    tls::Tls,
+    visitor::key_of,
 };
 
 /// A server at work.
@@ -52,14 +58,29 @@ impl Listening {
         site: Site<E>,
         config: ServerConfig,
     ) -> io::Result<Self> {
+        let live = Arc::new(ArcSwap::from_pointee(Live::of(&config)));
+        Self::start_with(listener, site, config, live, None)
+    }
+
+    /// The same with settings that may change meanwhile, and by TLS if there is a certificate.
+    pub(crate) fn start_with<E: Endpoint>(
+        listener: TcpListener,
+        site: Site<E>,
+        config: ServerConfig,
+        live: Arc<ArcSwap<Live>>,
+        tls: Option<Arc<Tls>>,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let front = Arc::new(Front {
             site,
             door: Door {
-                allowed_origins: config.allowed_origins.clone(),
                 places: Arc::new(Semaphore::new(config.connections_max)),
+                of_addresses: AddressCounts::new(config.connections_per_address_max),
             },
+            http_of_addresses: AddressCounts::new(config.http_connections_per_address_max),
+            live,
+            tls,
             config,
             stop: stop.clone(),
         });
@@ -90,13 +111,38 @@ impl Listening {
 struct Front<E> {
     site: Site<E>,
     door: Door,
+    /// Connections of each address that are no WebSockets (yet).
+    http_of_addresses: Arc<AddressCounts>,
+    live: Arc<ArcSwap<Live>>,
+    tls: Option<Arc<Tls>>,
     config: ServerConfig,
     stop: CancellationToken,
 }
 
+impl<E: Endpoint> Front<E> {
+    /// A place for a new socket among those of its address. Proxies bring many clients.
+    fn enter(&self, peer: SocketAddr) -> Option<AddressPlace> {
+        let live = self.live.load();
+        let is_proxy = live.proxies.trust(peer.ip());
+        let key = if is_proxy { None } else { key_of(peer.ip(), live.loopback_limited) };
+        let place = self.http_of_addresses.enter(key);
+        if place.is_none() {
+            debug!(%peer, "too many connections from this address");
+            self.site.note_limited("http_connections_per_address");
+        }
+        place
+    }
+}
+
+/// What carries a connection.
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 /// A socket past its handshake.
 struct Opened<S> {
-    io: TcpStream,
+    io: Io,
     /// What the client sent right behind its handshake.
     first: Vec<u8>,
     session: S,
@@ -122,8 +168,10 @@ async fn serve<E: Endpoint>(listener: TcpListener, front: Arc<Front<E>>) -> Stop
             }
             Some(ended) = connections.tasks.join_next_with_id() => connections.forget(ended),
             (stream, peer) = accepting.next(), if may_accept => {
+                let Some(place) = front.enter(peer) else { continue };
                 let span = debug_span!("handshake", %peer);
-                handshakes.spawn(handshake(stream, peer, Arc::clone(&front)).instrument(span));
+                let front = Arc::clone(&front);
+                handshakes.spawn(admit(stream, peer, place, front).instrument(span));
             }
         }
     }
@@ -171,9 +219,16 @@ impl Connections {
     fn open<S: Session>(&mut self, opened: Opened<S>) {
         let Opened { io, first, session, peer, place } = opened;
         let outbox = Arc::clone(session.outbox());
+        let (config, span) = (Arc::clone(&self.config), debug_span!("connection", %peer));
         // Spawned as it is: a block around it would hold it twice.
-        let run = connection::run(io, first, session, Arc::clone(&self.config), place);
-        let task = self.tasks.spawn(run.instrument(debug_span!("connection", %peer)));
+        let task = match io {
+            Io::Plain(io) => self
+                .tasks
+                .spawn(connection::run(io, first, session, config, place).instrument(span)),
+            Io::Tls(io) => self
+                .tasks
+                .spawn(connection::run(io, first, session, config, place).instrument(span)),
+        };
         self.outboxes.insert(task.id(), outbox);
     }
 
@@ -202,17 +257,70 @@ fn opened<S>(ended: Result<Option<Opened<S>>, JoinError>) -> Option<Opened<S>> {
     })
 }
 
-/// Serves HTTP until the connection ends or has become a WebSocket.
-async fn handshake<E: Endpoint>(
-    stream: TcpStream,
+/// Lets a socket in: learns from a proxy whose it is, speaks TLS where that is asked for, then HTTP.
+async fn admit<E: Endpoint>(
+    mut stream: TcpStream,
     peer: SocketAddr,
+    _place: AddressPlace,
     front: Arc<Front<E>>,
 ) -> Option<Opened<E::Session>> {
+    let time_max = front.config.handshake_time_max;
+    let mut peer = peer;
+    let _place = if front.config.proxy_protocol && front.live.load().proxies.trust(peer.ip()) {
+        if let Some(source) = within(time_max, proxy_protocol::read(&mut stream), &front).await? {
+            peer = source;
+        }
+        Some(front.enter(peer)?)
+    } else {
+        None
+    };
+    let Some(tls) = &front.tls else {
+        return handshake(stream, Io::Plain, peer, &front).await;
+    };
+    let stream = within(time_max, tls.accept(stream), &front).await?;
+    handshake(Box::new(stream), Io::Tls, peer, &front).await
+}
+
+/// What comes of a part of the handshake, or `None` when it fails or takes too long.
+async fn within<T, E: Endpoint>(
+    time_max: Duration,
+    part: impl Future<Output = io::Result<T>>,
+    front: &Front<E>,
+) -> Option<T> {
+    match timeout(time_max, part).await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(error)) => {
+            debug!(%error, "no handshake");
+            None
+        }
+        Err(_) => {
+            debug!("no handshake in time");
+            front.site.note_limited("handshake_time");
+            None
+        }
+    }
+}
+
+/// Serves HTTP until the connection ends or has become a WebSocket.
+async fn handshake<E: Endpoint, S>(
+    stream: S,
+    wrap: fn(S) -> Io,
+    peer: SocketAddr,
+    front: &Front<E>,
+) -> Option<Opened<E::Session>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let opening = Mutex::new(None);
     let service = service_fn(|request: Request<Incoming>| {
-        let (answer, opened) = front.site.answer(request, &front.door);
-        *opening.lock() = opened;
-        ready(Ok::<_, Infallible>(answer))
+        let opening = &opening;
+        async move {
+            let live = front.live.load_full();
+            let visitor = live.visitor(peer, front.tls.is_some(), request.headers());
+            let (answer, opened) = front.site.answer(request, &visitor, &live, &front.door).await;
+            *opening.lock() = opened;
+            Ok::<_, Infallible>(answer)
+        }
     });
     let config = &front.config;
     let served = {
@@ -240,15 +348,18 @@ async fn handshake<E: Endpoint>(
     };
     if let Err(error) = served {
         debug!(%error, "the connection failed");
+        if error.is_timeout() {
+            front.site.note_limited("handshake_time");
+        }
     }
 
-    let Opening { upgrade, subprotocol, place } = opening.into_inner()?;
+    let Opening { upgrade, subprotocol, place, caller } = opening.into_inner()?;
     let upgraded = upgrade.await.ok()?.into_inner().into_inner();
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<S>>().ok()?;
     Some(Opened {
-        io: parts.io.into_inner(),
+        io: wrap(parts.io.into_inner()),
         first: parts.read_buf.into(),
-        session: front.site.connect(subprotocol, peer),
+        session: front.site.connect(subprotocol, caller),
         peer,
         place,
     })

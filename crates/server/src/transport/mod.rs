@@ -17,12 +17,13 @@ mod decode;
 pub(crate) mod handshake;
 mod input;
 mod listen;
+mod proxy_protocol;
 mod pulse;
 mod write;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use parlor_gateway::{Handled, outbox::Outbox};
+use parlor_gateway::{Caller, Handled, outbox::Outbox};
 use parlor_protocol::FrameKind;
 
 pub use self::{
@@ -39,10 +40,11 @@ pub trait Endpoint: Send + Sync + 'static {
     const SUBPROTOCOLS: &'static [&'static str];
 
     /// Makes the session of a socket that has just been opened. `subprotocol` is one of
-    /// [`SUBPROTOCOLS`](Self::SUBPROTOCOLS), or `None` when the client offered none.
+    /// [`SUBPROTOCOLS`](Self::SUBPROTOCOLS), or `None` when the client offered none. The `caller` is to be kept
+    /// for as long as the session: it holds a place among those that its address has.
     ///
     /// Runs on the handshake's task, and must not block.
-    fn connect(&self, subprotocol: Option<&'static str>, peer: SocketAddr) -> Self::Session;
+    fn connect(&self, subprotocol: Option<&'static str>, caller: Caller) -> Self::Session;
 }
 
 /// What stands behind one socket.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use parlor_gateway::{
-    Handled,
+    Caller, Handled,
     outbox::{Class, Message, Outbox, OutboxLimits},
 };
 use parlor_protocol::FrameKind;
@@ -256,7 +256,7 @@ impl Endpoint for Echoes {
     type Session = Echo;
     const SUBPROTOCOLS: &'static [&'static str] = &["echo.v1", "echo.v2"];
 
-    fn connect(&self, _: Option<&'static str>, _: SocketAddr) -> Echo {
+    fn connect(&self, _: Option<&'static str>, _: Caller) -> Echo {
         let echo = Echo::with_limits(self.limits);
         self.outboxes.lock().unwrap().push(Arc::clone(&echo.outbox));
         echo

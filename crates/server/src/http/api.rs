@@ -1,0 +1,169 @@
+//! The HTTP API: games and rooms for programs that hold no socket.
+//!
+//! It says what the socket says, in the same shapes and with the same refusals. What a player may not see
+//! stays unseen here too: of a room there is what a listing says of it, and who is in it.
+
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, HOST, HeaderValue, LOCATION, WWW_AUTHENTICATE},
+};
+use parlor_core::CloseReason;
+use parlor_gateway::{Gateway, NewRoom};
+use parlor_protocol::{
+    ErrorCode, ErrorDetail, ListRooms, OpenRoom, OpenedRoom, RoomCode, RoomDetail, RoomInfo,
+    limits::FrameLimits, read_query,
+};
+use url::form_urlencoded;
+
+use super::{Answer, answer, body, pages::is_host_byte, wrong_method};
+use crate::{live::Live, visitor::Visitor};
+
+/// What the addresses under `/api` stand on.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) limits: FrameLimits,
+    /// Where players reach this server, if it is not where they asked.
+    pub(crate) public_url: Option<String>,
+}
+
+impl Api {
+    pub(super) fn games(&self) -> Answer {
+        answer::json(StatusCode::OK, &self.gateway.list_games())
+    }
+
+    pub(super) async fn rooms(&self, request: Request<Incoming>, visitor: &Visitor) -> Answer {
+        match *request.method() {
+            Method::POST => self.open_room(request, visitor).await,
+            Method::GET | Method::HEAD => {
+                self.list_rooms(request.uri().query().unwrap_or_default())
+            }
+            _ => wrong_method("GET, HEAD, POST"),
+        }
+    }
+
+    pub(super) fn room(
+        &self,
+        request: &Request<Incoming>,
+        code: &str,
+        live: &Live,
+        visitor: &Visitor,
+    ) -> Answer {
+        let code = RoomCode::parse(code);
+        match *request.method() {
+            Method::GET | Method::HEAD => self.show_room(code, visitor),
+            Method::DELETE => match self.check_admin(request.headers(), live, visitor) {
+                Ok(()) => self.close_room(code),
+                Err(error) => unauthorized(error),
+            },
+            _ => wrong_method("DELETE, GET, HEAD"),
+        }
+    }
+
+    fn show_room(&self, code: Option<RoomCode>, visitor: &Visitor) -> Answer {
+        if let Err(error) = self.gateway.check_guesses(visitor.key) {
+            return answer::refusal(error);
+        }
+        let rooms = self.gateway.rooms();
+        match code.and_then(|code| rooms.find(code).zip(rooms.players(code))) {
+            Some((room, players)) => answer::json(StatusCode::OK, &RoomDetail { room, players }),
+            None => {
+                let error = no_such_room();
+                self.gateway.note_guess(&error, visitor.key);
+                answer::refusal(error)
+            }
+        }
+    }
+
+    /// Whether a request bears the administrator's token. Wrong ones are counted.
+    fn check_admin(
+        &self,
+        headers: &HeaderMap,
+        live: &Live,
+        visitor: &Visitor,
+    ) -> Result<(), ErrorDetail> {
+        self.gateway.check_guesses(visitor.key)?;
+        let unauthorized = |message| ErrorDetail::new(ErrorCode::UNAUTHORIZED, message);
+        match bearer(headers) {
+            None => Err(unauthorized("an admin token is needed")),
+            Some(token) if live.is_admin_token(token) => Ok(()),
+            Some(_) => {
+                let error = unauthorized("this is not the admin token");
+                self.gateway.note_guess(&error, visitor.key);
+                Err(error)
+            }
+        }
+    }
+
+    fn list_rooms(&self, query: &str) -> Answer {
+        let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let pairs = parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        let page = read_query::<ListRooms>(pairs, &["limit"])
+            .and_then(|wanted| self.gateway.list_rooms(&wanted));
+        match page {
+            Ok(page) => answer::json(StatusCode::OK, &page),
+            Err(error) => answer::refusal(error),
+        }
+    }
+
+    async fn open_room(&self, request: Request<Incoming>, visitor: &Visitor) -> Answer {
+        let (head, body) = request.into_parts();
+        let asked = match body::json::<OpenRoom, _>(&head.headers, body, &self.limits).await {
+            Ok(asked) => asked,
+            Err(refused) => return refused,
+        };
+        match self.gateway.rooms().create_for(visitor.key, NewRoom::from(asked)) {
+            Ok(room) => {
+                let location = format!("/api/v1/rooms/{}", room.room_id);
+                let join_url = self.join_url(&room, &head.headers, visitor);
+                let opened = OpenedRoom { room, join_url };
+                let mut answer = answer::json(StatusCode::CREATED, &opened);
+                if let Ok(location) = HeaderValue::try_from(location) {
+                    answer.headers_mut().insert(LOCATION, location);
+                }
+                answer
+            }
+            Err(error) => answer::refusal(error),
+        }
+    }
+
+    fn close_room(&self, code: Option<RoomCode>) -> Answer {
+        let closed = code.is_some_and(|code| self.gateway.rooms().close(code, CloseReason::Admin));
+        if closed { answer::no_content() } else { answer::refusal(no_such_room()) }
+    }
+
+    /// The page on which to join the room, where whoever asked has found this server.
+    fn join_url(&self, room: &RoomInfo, headers: &HeaderMap, visitor: &Visitor) -> String {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.filter(|host| !host.is_empty() && host.bytes().all(is_host_byte));
+        let base = match (&self.public_url, host) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(host)) if visitor.is_secure => format!("https://{host}"),
+            (None, Some(host)) => format!("http://{host}"),
+            (None, None) => String::new(),
+        };
+        let game: String = form_urlencoded::byte_serialize(room.game_type.as_bytes()).collect();
+        format!("{base}/play/{game}?room={}", room.room_id)
+    }
+}
+
+/// The token of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+pub(super) fn unauthorized(error: ErrorDetail) -> Answer {
+    let mut answer = answer::refusal(error);
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
+
+pub(super) fn no_such_room() -> ErrorDetail {
+    ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code")
+}

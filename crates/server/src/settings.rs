@@ -1,0 +1,570 @@
+//! What the `parlor` program can be told, and by whom.
+//!
+//! Each setting has one name: `rooms_max` in a file, `PARLOR_ROOMS_MAX` in the environment, `--rooms-max` as a
+//! flag. What is given as a flag goes before the environment, that before the file, that before the default. All
+//! of it is read and checked before anything is opened.
+
+use std::{
+    collections::BTreeMap,
+    env, fmt, fs,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::{Args, Parser, ValueEnum};
+use ipnet::IpNet;
+use parlor_server::{Origin, ProxyHeader, ServerConfig, TlsFiles, protocol::Secret};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Declares each setting once: its meaning, name, type and default, and whether it may change while the server
+/// runs.
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $when:ident;)+) => {
+        /// What someone gave: a file, the environment or flags.
+        #[derive(Args, Clone, Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[schemars(title = "Settings of parlor")]
+        pub(crate) struct Given {
+            $($(#[doc = $doc])+
+            #[arg(long, value_name = "VALUE")]
+            pub(crate) $name: Option<$type>,)+
+        }
+
+        /// What holds.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Settings {
+            $(pub(crate) $name: $type,)+
+        }
+
+        /// The names of all settings.
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        impl Given {
+            /// Takes over what `other` has given.
+            fn take_over(&mut self, other: Self) {
+                $(if other.$name.is_some() {
+                    self.$name = other.$name;
+                })+
+            }
+        }
+
+        impl Settings {
+            /// What holds when `layers`, the strongest first, have given what they have.
+            fn of(layers: Vec<(Source, Given)>) -> (Self, Vec<Effective>) {
+                let mut effective = Vec::new();
+                let settings = Self {
+                    $($name: {
+                        let given = layers.iter().find_map(|(source, given)| {
+                            Some((source.clone(), given.$name.clone()?))
+                        });
+                        let (source, value) = given.unwrap_or((Source::Default, $default));
+                        effective.push(Effective {
+                            name: stringify!($name),
+                            value: toml::Value::try_from(&value).ok(),
+                            source,
+                            changes: When::$when,
+                        });
+                        value
+                    },)+
+                };
+                (settings, effective)
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where to listen. Port 0 takes any free port; 0.0.0.0 lets other machines in.
+    listen: SocketAddr = defaults().listen, AtStart;
+    /// Another address for /metrics, /health and /admin, which then are not at `listen`.
+    ops_listen: Maybe<SocketAddr> = Maybe(None), AtStart;
+    /// Where players find this server, as in https://games.example, for links to rooms.
+    public_url: Maybe<Text<Origin>> = Maybe(None), AtStart;
+    /// Sites whose pages may connect and use the API, beside the server's own.
+    allowed_origins: List<Text<Origin>> = List(Vec::new()), Live;
+    /// What one must know to end rooms by HTTP and to see the operators' page. Without one nobody may.
+    admin_token: Maybe<Hidden> = Maybe(None), Live;
+    /// Networks of proxies whose word is taken for the addresses of clients, as in 10.0.0.0/8.
+    trusted_proxies: List<Text<IpNet>> = List(Vec::new()), Live;
+    /// The header in which they give it: x-forwarded-for or forwarded.
+    proxy_header: ProxyHeader = ProxyHeader::default(), Live;
+    /// Whether trusted proxies begin each connection by the PROXY protocol, version 2.
+    proxy_protocol: bool = defaults().proxy_protocol, AtStart;
+    /// Whether limits by address hold for clients on this machine as well.
+    loopback_limited: bool = defaults().loopback_limited, Live;
+    /// The certificate for TLS and those behind it, in PEM. Read again at SIGHUP.
+    tls_certificate: Maybe<PathBuf> = Maybe(None), AtStart;
+    /// Its private key, in PEM.
+    tls_key: Maybe<PathBuf> = Maybe(None), AtStart;
+
+    /// What to log: error, warn, info, debug, or more finely, as in info,parlor_server=debug.
+    log: String = "info".to_owned(), Live;
+    /// How to log it: text for people, json for programs.
+    log_format: LogFormat = LogFormat::Text, AtStart;
+
+    /// Clients at a time. One more is told to come back later.
+    connections_max: NonZeroUsize = at_least_one(defaults().connections_max), AtStart;
+    /// Clients of one address at a time.
+    connections_per_address_max: NonZeroU32 = few(defaults().connections_per_address_max), AtStart;
+    /// Connections at a time that are no WebSockets (yet). More wait.
+    http_connections_max: NonZeroUsize = at_least_one(defaults().http_connections_max), AtStart;
+    /// Those of one address. More are cut.
+    http_connections_per_address_max: NonZeroU32 = few(defaults().http_connections_per_address_max), AtStart;
+    /// Rooms at a time.
+    rooms_max: NonZeroUsize = at_least_one(defaults().gateway.rooms_max), AtStart;
+    /// Rooms that an address may open at once.
+    rooms_opened_burst: NonZeroU32 = few(defaults().gateway.rooms_opened.burst), AtStart;
+    /// After how long it may open one more.
+    rooms_opened_every: Span = Span(defaults().gateway.rooms_opened.every), AtStart;
+    /// Wrong passwords, room codes and tokens that an address may try at once.
+    wrong_guesses_burst: NonZeroU32 = few(defaults().gateway.wrong_guesses.burst), AtStart;
+    /// After how long it may try one more.
+    wrong_guesses_every: Span = Span(defaults().gateway.wrong_guesses.every), AtStart;
+    /// Requests a second that a client may send for long.
+    requests_per_second: NonZeroU32 = few(defaults().gateway.requests_per_second), AtStart;
+    /// Requests that it may send at once after a silence.
+    requests_burst: NonZeroU32 = few(defaults().gateway.requests_burst), AtStart;
+    /// Bytes of a client's message, and of a request's body.
+    message_bytes_max: NonZeroUsize = at_least_one(defaults().gateway.frame.message_bytes_max), AtStart;
+    /// Messages that may wait for one client before it is closed as too slow.
+    outbox_messages_max: NonZeroUsize = at_least_one(defaults().gateway.outbox.messages_max), AtStart;
+    /// Bytes that may.
+    outbox_bytes_max: NonZeroUsize = at_least_one(defaults().gateway.outbox.bytes_max), AtStart;
+    /// Events that each room keeps for players who come back.
+    history_events_max: NonZeroUsize = at_least_one(defaults().gateway.history.events_max), AtStart;
+    /// Bytes of them.
+    history_bytes_max: NonZeroUsize = at_least_one(defaults().gateway.history.bytes_max), AtStart;
+
+    /// How long a client may take to send the headers of a request or to begin TLS.
+    handshake_time_max: Span = Span(defaults().handshake_time_max), AtStart;
+    /// How long a connection may be used for HTTP requests.
+    http_time_max: Span = Span(defaults().http_time_max), AtStart;
+    /// Silence after which a client is pinged; after twice that it is closed.
+    heartbeat: Span = Span(defaults().gateway.heartbeat), AtStart;
+    /// How long a client may be in no room and ask nothing.
+    unattached_idle_max: Span = Span(defaults().gateway.unattached_idle_max), AtStart;
+    /// How long a lost session is remembered after its room has closed.
+    session_ttl: Span = Span(defaults().gateway.session_ttl), AtStart;
+    /// How long stopping waits for games to end.
+    games_drain_time_max: Span = Span(defaults().games_drain_time_max), AtStart;
+    /// How long it then waits for connections to be closed in good order.
+    drain_time_max: Span = Span(defaults().drain_time_max), AtStart;
+}
+
+/// Who gave a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Nobody.
+    Default,
+    /// This file.
+    File(PathBuf),
+    /// The environment.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+/// When a changed value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At SIGHUP.
+    Live,
+    /// When the server is started again.
+    AtStart,
+}
+
+/// One setting as it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Effective {
+    pub(crate) name: &'static str,
+    /// As in a file; nothing where nothing is set.
+    value: Option<toml::Value>,
+    source: Source,
+    changes: When,
+}
+
+/// Why settings cannot be used. Names the setting, who gave it, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("cannot read {path}: {reason}")]
+    Unreadable { path: PathBuf, reason: std::io::Error },
+    #[error("in {path}: {reason}")]
+    File { path: PathBuf, reason: String },
+    #[error("in the environment: {0}")]
+    Environment(String),
+    #[error("{0}")]
+    Together(&'static str),
+}
+
+/// Everything that holds, and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) settings: Settings,
+    pub(crate) effective: Vec<Effective>,
+}
+
+/// Reads all settings: flags, which are read already, the environment and the file.
+pub(crate) fn read(flags: Given, file: Option<&Path>) -> Result<Read, SettingsError> {
+    let mut layers =
+        vec![(Source::Flag, flags), (Source::Environment, from_environment(env::vars_os())?)];
+    if let Some(path) = file {
+        layers.push((Source::File(path.to_owned()), from_file(path)?));
+    }
+    let (settings, effective) = Settings::of(layers);
+    settings.check()?;
+    Ok(Read { settings, effective })
+}
+
+/// JSON Schema of a settings file.
+pub(crate) fn schema() -> Schema {
+    SchemaGenerator::default().into_root_schema_for::<Given>()
+}
+
+fn from_file(path: &Path) -> Result<Given, SettingsError> {
+    let text = fs::read_to_string(path)
+        .map_err(|reason| SettingsError::Unreadable { path: path.to_owned(), reason })?;
+    toml::from_str(&text).map_err(|error| SettingsError::File {
+        path: path.to_owned(),
+        reason: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// The variables that begin with `PARLOR_`, read as the flags that they stand for.
+fn from_environment(
+    variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+) -> Result<Given, SettingsError> {
+    #[derive(Parser)]
+    #[command(no_binary_name = true, disable_help_flag = true)]
+    struct Variables {
+        #[command(flatten)]
+        given: Given,
+    }
+
+    let mut given = BTreeMap::new();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        if name == "CONFIG" || is_of_kubernetes(name) {
+            continue;
+        }
+        let key = name.to_ascii_lowercase();
+        if !NAMES.contains(&key.as_str()) {
+            return Err(SettingsError::Environment(unknown(name, &key)));
+        }
+        let Some(value) = value.to_str() else {
+            return Err(SettingsError::Environment(format!("{PREFIX}{name} is no text")));
+        };
+        given.insert(key, value.to_owned());
+    }
+    let mut all = Given::default();
+    for (key, value) in given {
+        let variable = format!("{PREFIX}{}", key.to_ascii_uppercase());
+        let flag = format!("--{}={value}", key.replace('_', "-"));
+        // One at a time, so that what is wrong can be told by its own name.
+        let one = Variables::try_parse_from([flag]).map_err(|error| {
+            let text = error.to_string();
+            let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let flag = format!("--{} <VALUE>", key.replace('_', "-"));
+            SettingsError::Environment(reason.replace(&flag, &variable))
+        })?;
+        all.take_over(one.given);
+    }
+    Ok(all)
+}
+
+fn unknown(name: &str, key: &str) -> String {
+    let nearest = NAMES.iter().map(|known| (strsim::jaro_winkler(known, key), known));
+    match nearest.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+        Some((likeness, known)) if likeness > 0.85 => {
+            format!(
+                "no setting is called {PREFIX}{name}; perhaps {PREFIX}{}",
+                known.to_ascii_uppercase()
+            )
+        }
+        Some(_) | None => {
+            format!("no setting is called {PREFIX}{name}; `parlor config` shows all there are")
+        }
+    }
+}
+
+/// What Kubernetes puts into every container beside a service that is called parlor.
+fn is_of_kubernetes(name: &str) -> bool {
+    name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), SettingsError> {
+        if self.tls_certificate.0.is_some() != self.tls_key.0.is_some() {
+            let reason = "tls_certificate and tls_key are given together or not at all";
+            return Err(SettingsError::Together(reason));
+        }
+        if self.proxy_protocol && self.trusted_proxies.0.is_empty() {
+            let reason = "proxy_protocol needs trusted_proxies: the networks of those who speak it";
+            return Err(SettingsError::Together(reason));
+        }
+        Ok(())
+    }
+
+    /// What works and is not wise.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let is_short = |hidden: &Hidden| hidden.0.expose().chars().count() < SECRET_CHARS_MIN;
+        let mut warnings = Vec::new();
+        if self.admin_token.0.as_ref().is_some_and(is_short) {
+            warnings.push("the admin token is so short that it can be guessed: 16 characters or more are safe");
+        }
+        warnings
+    }
+
+    /// What the server is started with.
+    pub(crate) fn config(&self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        config.listen = self.listen;
+        config.ops_listen = self.ops_listen.0;
+        config.public_url = self.public_url.0.as_ref().map(ToString::to_string);
+        config.allowed_origins = self.allowed_origins.texts();
+        config.admin_token = self.admin_token.0.as_ref().map(|hidden| hidden.0.clone());
+        config.trusted_proxies = self.trusted_proxies.texts();
+        config.proxy_header = self.proxy_header;
+        config.proxy_protocol = self.proxy_protocol;
+        config.loopback_limited = self.loopback_limited;
+        let files = self.tls_certificate.0.clone().zip(self.tls_key.0.clone());
+        config.tls = files.map(|(certificate, key)| TlsFiles { certificate, key });
+        config.connections_max = self.connections_max.get();
+        config.connections_per_address_max = self.connections_per_address_max.get();
+        config.http_connections_max = self.http_connections_max.get();
+        config.http_connections_per_address_max = self.http_connections_per_address_max.get();
+        config.handshake_time_max = self.handshake_time_max.0;
+        config.http_time_max = self.http_time_max.0;
+        config.games_drain_time_max = self.games_drain_time_max.0;
+        config.drain_time_max = self.drain_time_max.0;
+        let gateway = &mut config.gateway;
+        gateway.rooms_max = self.rooms_max.get();
+        gateway.rooms_opened.burst = self.rooms_opened_burst.get();
+        gateway.rooms_opened.every = self.rooms_opened_every.0;
+        gateway.wrong_guesses.burst = self.wrong_guesses_burst.get();
+        gateway.wrong_guesses.every = self.wrong_guesses_every.0;
+        gateway.requests_per_second = self.requests_per_second.get();
+        gateway.requests_burst = self.requests_burst.get();
+        gateway.frame.message_bytes_max = self.message_bytes_max.get();
+        gateway.outbox.messages_max = self.outbox_messages_max.get();
+        gateway.outbox.bytes_max = self.outbox_bytes_max.get();
+        gateway.history.events_max = self.history_events_max.get();
+        gateway.history.bytes_max = self.history_bytes_max.get();
+        gateway.heartbeat = self.heartbeat.0;
+        gateway.unattached_idle_max = self.unattached_idle_max.0;
+        gateway.session_ttl = self.session_ttl.0;
+        config
+    }
+}
+
+impl Effective {
+    /// Whether it differs from `before` and cannot be changed while the server runs.
+    pub(crate) fn waits_for_a_start(&self, before: &Self) -> bool {
+        self.changes == When::AtStart && self.value != before.value
+    }
+}
+
+/// A line of a settings file, with who gave it.
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} = {value}", self.name)?,
+            None => write!(f, "# {} is not set", self.name)?,
+        }
+        let live = if self.changes == When::Live { ", live" } else { "" };
+        write!(f, "  # {}{live}", self.source)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment => f.write_str("environment"),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// How to write the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A value that may be missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+impl<T: FromStr> FromStr for Maybe<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        text.parse().map(|value| Self(Some(value)))
+    }
+}
+
+/// Values: an array in a file, separated by commas elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<T: Clone> List<Text<T>> {
+    fn texts(&self) -> Vec<T> {
+        self.0.iter().map(|text| text.0.clone()).collect()
+    }
+}
+
+impl<T: FromStr> FromStr for List<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A value that is written as text everywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: FromStr> FromStr for Text<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T> JsonSchema for Text<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// A time span, as in `500ms`, `10s`, `2m` or `1h 30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match humantime::parse_duration(text) {
+            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            Ok(_) | Err(_) => Err("a time span is as in 500ms, 10s, 2m or 1h 30m".to_owned()),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::<Self>::deserialize(deserializer).map(|text| text.0)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A time span, as in 500ms, 10s, 2m or 1h 30m." })
+    }
+}
+
+/// What is never shown, only that it is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Hidden(pub(crate) Secret);
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("a secret is not empty".to_owned());
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(hidden)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Hidden {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hidden".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+fn defaults() -> ServerConfig {
+    ServerConfig::default()
+}
+
+fn at_least_one(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn few(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+const PREFIX: &str = "PARLOR_";
+/// What nobody guesses within the limit on wrong guesses.
+const SECRET_CHARS_MIN: usize = 16;
