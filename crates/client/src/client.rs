@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_protocol::{Codec, Welcome};
+use parlor_protocol::{Codec, Secret, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -44,6 +44,8 @@ pub struct Client {
 pub struct Options {
     /// How messages are encoded. Defaults to JSON; MessagePack is smaller and faster.
     pub codec: Codec,
+    /// Who the player is, as an account service says it: sent in the handshake. Defaults to nobody in particular.
+    pub access_token: Option<Secret>,
     /// How long connecting may take, up to the server's greeting. Defaults to 10 s.
     pub connect_time_max: Duration,
     /// How long a request may wait to be sent and answered. Defaults to 10 s.
@@ -133,6 +135,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             codec: Codec::Json,
+            access_token: None,
             connect_time_max: Duration::from_secs(10),
             request_time_max: Duration::from_secs(10),
             events_max: 1024,

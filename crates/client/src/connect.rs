@@ -80,7 +80,10 @@ pub(crate) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     uri: Uri,
     options: &Options,
 ) -> Result<(WebSocketStream<S>, Welcome), ConnectError> {
-    let request = ClientRequestBuilder::new(uri).with_sub_protocol(options.codec.subprotocol());
+    let mut request = ClientRequestBuilder::new(uri).with_sub_protocol(options.codec.subprotocol());
+    if let Some(token) = &options.access_token {
+        request = request.with_header("Authorization", format!("Bearer {}", token.expose()));
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(Some(options.message_bytes_max))

@@ -1,9 +1,10 @@
 //! Every request by its name.
 
 use parlor_protocol::{
-    AddBot, AddedBot, Chat, CreateRoom, GameList, JoinRoom, Joined, KickPlayer, ListRooms, NoData,
-    OneGame, OnePlayer, PlayerId, Pong, QuickMatch, Reconnect, RequestType, Resumed, RoomList,
-    RoomSubscription, Seq, SetReady, SetRole, StateSnapshot, UpdateRoom,
+    AddBot, AddedBot, Authenticate, Authenticated, Chat, CreateRoom, GameList, JoinRoom, Joined,
+    KickPlayer, ListRooms, NoData, OneGame, OnePlayer, PlayerId, Pong, QuickMatch, Reconnect,
+    RequestType, Resumed, RoomList, RoomSubscription, Secret, Seq, SetReady, SetRole,
+    StateSnapshot, UpdateRoom,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +92,11 @@ impl Client {
     /// Asks whether the server is there, and for its time.
     pub async fn ping(&self) -> Result<Pong, RequestError> {
         self.request(RequestType::Ping, &NoData {}).await
+    }
+
+    /// Says who the player is, as an account service has it, before a room is joined.
+    pub async fn authenticate(&self, token: Secret) -> Result<Authenticated, RequestError> {
+        self.request(RequestType::Authenticate, &Authenticate { token }).await
     }
 
     /// The games of the server.

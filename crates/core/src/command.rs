@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,8 @@ pub struct Join {
     pub spectator: bool,
     /// What the password that it gave hashes to.
     pub password: Option<Digest>,
+    /// Who it is beyond the room, if it has shown that.
+    pub subject: Option<Arc<str>>,
     /// What the program around the rooms knows of it.
     pub profile: Profile,
 }
@@ -112,7 +115,7 @@ impl Join {
     /// A player by this name, without a password.
     pub fn new(name: impl Into<String>, token: Digest) -> Self {
         let (name, profile) = (name.into(), Profile::new());
-        Self { name, token, spectator: false, password: None, profile }
+        Self { name, token, spectator: false, password: None, subject: None, profile }
     }
 }
 
@@ -162,6 +165,9 @@ pub enum Refusal {
     /// The password is missing or another.
     #[error("wrong password")]
     WrongPassword,
+    /// Only people may come in who have shown who they are.
+    #[error("show who you are first")]
+    Unknown,
     /// The host has banned this name.
     #[error("you are banned from this room")]
     Banned,

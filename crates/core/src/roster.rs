@@ -35,8 +35,23 @@ pub struct Seat {
     pub(crate) ready: bool,
     pub(crate) grace_until: Option<Time>,
     pub(crate) forfeited: bool,
-    /// Most seats have none. Shared: a seat is copied whenever it changes.
-    pub(crate) profile: Option<Arc<Profile>>,
+    /// Of most seats nothing. Shared: a seat is copied whenever it changes.
+    pub(crate) known: Option<Arc<Known>>,
+}
+
+/// What is known of a human beyond the room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    subject: Option<Arc<str>>,
+    profile: Profile,
+}
+
+impl Known {
+    /// `None` when nothing is.
+    pub(crate) fn new(subject: Option<Arc<str>>, profile: Profile) -> Option<Arc<Self>> {
+        let is_something = subject.is_some() || !profile.is_empty();
+        is_something.then(|| Arc::new(Self { subject, profile }))
+    }
 }
 
 /// What kind of occupant a seat has.
@@ -97,7 +112,13 @@ impl Seat {
 
     /// What the program around the rooms knows of the player, if anything. Nobody is sent it.
     pub fn profile(&self) -> Option<&Profile> {
-        self.profile.as_deref()
+        self.known.as_ref().map(|known| &known.profile).filter(|profile| !profile.is_empty())
+    }
+
+    /// Who the player is beyond the room, if it has shown that: the same account is the same text. Nobody is sent
+    /// it.
+    pub fn subject(&self) -> Option<&str> {
+        self.known.as_ref()?.subject.as_deref()
     }
 
     /// How a game sees the occupant.
@@ -202,7 +223,7 @@ mod tests {
                 ready: false,
                 grace_until: None,
                 forfeited: false,
-                profile: None,
+                known: None,
             });
         }
         roster

@@ -28,6 +28,8 @@ pub struct Rules {
     pub start: StartRule,
     /// Whether players may sit down, and spectators become players, during play. Defaults to no.
     pub late_join: bool,
+    /// Whether only people may come in who have shown who they are. Defaults to no.
+    pub accounts_only: bool,
     /// How the game steps while it is on. Defaults to not at all: then only players and timers move it.
     pub tick: Option<Tick>,
     /// How the state reaches those who look at it. Defaults to the whole of it at every change.
@@ -61,6 +63,7 @@ impl Rules {
             spectators_max: 32,
             start: StartRule::WhenFull,
             late_join: false,
+            accounts_only: false,
             tick: None,
             sync: Sync::states(),
             spectator_delay: Duration::ZERO,

@@ -15,6 +15,10 @@ pub struct Caller {
 }
 
 impl Caller {
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.identity.as_ref().map(|identity| Arc::clone(&identity.subject))
+    }
+
     pub(crate) fn address(&self) -> Option<AddressKey> {
         self.place.as_ref().and_then(AddressPlace::address)
     }

@@ -47,7 +47,8 @@ pub struct GatewayConfig {
     pub session_ttl: Duration,
     /// How often at most subscribers hear of changed rooms. Defaults to 250 ms.
     pub room_list_interval: Duration,
-    /// How long the program's [`JoinHook`](crate::JoinHook) may take to let someone in. Defaults to 5 s;
+    /// How long the program's [`JoinHook`](crate::JoinHook) may take to let someone in, and its
+    /// [`Authenticator`](crate::Authenticator) to say who someone is. Defaults to 5 s;
     /// then the request is refused with `STORE_UNAVAILABLE`.
     pub join_hook_time_max: Duration,
     /// News of rooms that may wait for the slowest who follows [`Gateway::lifecycle`]. Defaults to 4096;

@@ -11,17 +11,18 @@ use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
 use parlor_protocol::{
-    CloseCode, Codec, ErrorDetail, EventType, FieldErrors, GameList, ListRooms, RoomCode, RoomList,
-    ServerDraining,
+    CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms,
+    RoomCode, RoomList, Secret, ServerDraining,
 };
 use parlor_store::{DynSessionStore, MemorySessionStore, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::asked::{asked, unavailable};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::connection::Connection;
-use crate::identity::{Authenticator, DynAuthenticator};
+use crate::identity::{AuthenticateError, Authenticator, DynAuthenticator, Identity};
 use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
 use crate::listing::Listings;
@@ -78,14 +79,46 @@ impl Gateway {
         Connection::open(Arc::clone(self), codec, caller)
     }
 
+    /// Who bears this token, as the [`Authenticator`] says, which is asked for someone at `address`.
+    ///
+    /// Refused with `UNAUTHORIZED` when it says nothing, or when nobody is believed here; with
+    /// `STORE_UNAVAILABLE` when it cannot be found out in time.
+    pub async fn authenticate(
+        &self,
+        token: &Secret,
+        address: Option<AddressKey>,
+    ) -> Result<Arc<Identity>, ErrorDetail> {
+        let unauthorized =
+            |message: &'static str| ErrorDetail::new(ErrorCode::UNAUTHORIZED, message);
+        let Some(authenticator) = &self.shared.asked.authenticator else {
+            return Err(unauthorized("this server takes no access tokens"));
+        };
+        self.check_guesses(address)?;
+        let time_max = self.shared.config.join_hook_time_max;
+        let answer = authenticator.authenticate(token);
+        match asked("the authenticator", time_max, answer).await? {
+            Ok(identity) => Ok(Arc::new(identity)),
+            Err(AuthenticateError::Unavailable) => Err(unavailable()),
+            Err(AuthenticateError::Refused(why)) => {
+                self.guessed_wrong(address);
+                Err(unauthorized(why))
+            }
+        }
+    }
+
+    /// Whether anybody is believed who someone is.
+    pub fn takes_access_tokens(&self) -> bool {
+        self.shared.asked.authenticator.is_some()
+    }
+
     /// Whether an address may guess once more: a password, a code, a token. Refused with `RATE_LIMITED`.
     pub fn check_guesses(&self, address: Option<AddressKey>) -> Result<(), ErrorDetail> {
         self.shared.limits.check_guesses(address, self.shared.clock.now())
     }
 
-    /// Counts a wrong guess of an address, if such is what `error` says.
-    pub fn note_guess(&self, error: &ErrorDetail, address: Option<AddressKey>) {
-        self.shared.limits.note(error, address, self.shared.clock.now());
+    /// Counts a wrong guess of an address.
+    pub fn guessed_wrong(&self, address: Option<AddressKey>) {
+        self.shared.limits.guessed_wrong(address, self.shared.clock.now());
     }
 
     /// Counts that someone was kept from going beyond a limit of the transport's.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use parlor_core::Profile;
 use parlor_protocol::{PlayerName, Secret};
@@ -12,7 +13,7 @@ use parlor_protocol::{PlayerName, Secret};
 #[non_exhaustive]
 pub struct Identity {
     /// What it is known by, for ever: an account's number, say. Never shown to other players.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// The name that it plays under, in place of the one that a request asks for.
     pub name: Option<PlayerName>,
     /// What games may know of it: [`Seat::profile`](parlor_core::Seat::profile).
@@ -21,7 +22,7 @@ pub struct Identity {
 
 impl Identity {
     /// Someone of whom nothing else is known.
-    pub fn new(subject: impl Into<String>) -> Self {
+    pub fn new(subject: impl Into<Arc<str>>) -> Self {
         Self { subject: subject.into(), name: None, profile: Profile::default() }
     }
 }
@@ -35,6 +36,12 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         token: &Secret,
     ) -> impl Future<Output = Result<Identity, AuthenticateError>> + Send;
+}
+
+impl<A: Authenticator> Authenticator for Arc<A> {
+    async fn authenticate(&self, token: &Secret) -> Result<Identity, AuthenticateError> {
+        A::authenticate(self, token).await
+    }
 }
 
 /// Why a token says nothing.

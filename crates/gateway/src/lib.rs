@@ -12,6 +12,7 @@
 //! [`Connection`]: it hands over frames and takes what the [`Outbox`](outbox::Outbox) holds. Game
 //! types are erased here, in `room`, and wire and domain meet in `from_wire` and `to_wire` only.
 
+mod asked;
 mod caller;
 mod clock;
 mod config;

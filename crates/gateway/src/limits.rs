@@ -36,17 +36,17 @@ impl Limits {
         self.limited("wrong_guesses", self.wrong_guesses.check(address, now))
     }
 
-    /// Counts a guess that was wrong, if `error` says that this is what it was.
-    pub(crate) fn note(&self, error: &ErrorDetail, address: Option<AddressKey>, now: Time) {
-        let guesses = [
-            ErrorCode::WRONG_PASSWORD,
-            ErrorCode::ROOM_NOT_FOUND,
-            ErrorCode::SESSION_INVALID,
-            ErrorCode::UNAUTHORIZED,
-        ];
+    /// Counts a guess that was wrong. Whether it was one too many is for the next to hear.
+    pub(crate) fn guessed_wrong(&self, address: Option<AddressKey>, now: Time) {
+        let _ = self.wrong_guesses.take(address, now);
+    }
+
+    /// The same for a request that was refused, if it was a guess.
+    pub(crate) fn refused(&self, error: &ErrorDetail, address: Option<AddressKey>, now: Time) {
+        let guesses =
+            [ErrorCode::WRONG_PASSWORD, ErrorCode::ROOM_NOT_FOUND, ErrorCode::SESSION_INVALID];
         if guesses.contains(&error.code) {
-            // Whether it was one too many is for the next to hear.
-            let _ = self.wrong_guesses.take(address, now);
+            self.guessed_wrong(address, now);
         }
     }
 

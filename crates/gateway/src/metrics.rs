@@ -388,7 +388,7 @@ fn steps(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         "Steps of games that were let go, because their rooms were called too late.",
         ticks.skipped,
     )?;
-    let bounds = LATENESS_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::MAX]);
+    let bounds = LATENESS_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(ticks.lateness).collect();
     let help = "How late steps of games were taken.";
     let mut metric = encoder.encode_descriptor(

@@ -93,6 +93,7 @@ pub(crate) fn refusal(refusal: &Refusal, game_type: &'static str) -> ErrorDetail
         Refusal::Closed => ErrorCode::ROOM_CLOSED,
         Refusal::Full => ErrorCode::ROOM_FULL,
         Refusal::Locked => ErrorCode::ROOM_LOCKED,
+        Refusal::Unknown => ErrorCode::UNAUTHORIZED,
         Refusal::WrongPassword => ErrorCode::WRONG_PASSWORD,
         Refusal::Banned | Refusal::StartsByItself | Refusal::Yourself => ErrorCode::FORBIDDEN,
         Refusal::SpectatorsNotAllowed => ErrorCode::SPECTATORS_NOT_ALLOWED,

@@ -10,9 +10,9 @@ use validator::{Validate, ValidationError};
 use crate::change::Change;
 use crate::ids::{PlayerId, RoomCode, lenient_room_code};
 use crate::limits::{
-    BOT_LEVEL_CHARS_MAX, CHAT_TEXT_CHARS_MAX, GAME_TYPE_CHARS_MAX, INTEGER_MAX, KEY_CHARS_MAX,
-    KEY_CHARS_MIN, LIST_ROOMS_DEFAULT, LIST_ROOMS_MAX, METADATA_BYTES_MAX, OPAQUE_CHARS_MAX,
-    PASSWORD_CHARS_MAX, SEATS_MAX,
+    ACCESS_TOKEN_CHARS_MAX, BOT_LEVEL_CHARS_MAX, CHAT_TEXT_CHARS_MAX, GAME_TYPE_CHARS_MAX,
+    INTEGER_MAX, KEY_CHARS_MAX, KEY_CHARS_MIN, LIST_ROOMS_DEFAULT, LIST_ROOMS_MAX,
+    METADATA_BYTES_MAX, OPAQUE_CHARS_MAX, PASSWORD_CHARS_MAX, SEATS_MAX,
 };
 use crate::player_name::PlayerName;
 use crate::room::Object;
@@ -22,6 +22,15 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, Validate)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NoData {}
+
+/// Data of `authenticate`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, Validate)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Authenticate {
+    /// What a service that the server believes has given out.
+    #[validate(length(min = 1, max = ACCESS_TOKEN_CHARS_MAX))]
+    pub token: Secret,
+}
 
 /// Data of `list_rooms`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, Validate)]

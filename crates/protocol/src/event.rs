@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use validator::Validate;
 
 use crate::error::ErrorDetail;
 use crate::ids::{PlayerId, RequestId, RoomCode};
+use crate::limits::CHAT_TEXT_CHARS_MAX;
 use crate::patch::PatchOp;
 use crate::room::{CloseReason, GameType, LeaveReason, Phase, RoomInfo};
 
@@ -55,13 +57,18 @@ wire_enum! {
         RoomListUpdate => "room_list_update",
         /// The server will go away.
         ServerDraining => "server_draining",
+        /// Whoever runs the server has something to say.
+        ServerNotice => "server_notice",
     }
 }
 
 impl EventType {
     /// Whether the event belongs to a room and takes one of its numbers.
     pub const fn has_seq(self) -> bool {
-        !matches!(self, Self::Welcome | Self::RoomListUpdate | Self::ServerDraining)
+        !matches!(
+            self,
+            Self::Welcome | Self::RoomListUpdate | Self::ServerDraining | Self::ServerNotice
+        )
     }
 }
 
@@ -226,6 +233,15 @@ pub struct RoomListUpdate {
     pub changed: Vec<Arc<RoomInfo>>,
     /// Rooms that went, or can no longer be joined.
     pub removed: Vec<RoomCode>,
+}
+
+/// Data of `server_notice`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, Validate)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServerNotice {
+    /// What is said to everyone.
+    #[validate(length(min = 1, max = CHAT_TEXT_CHARS_MAX))]
+    pub text: String,
 }
 
 /// Data of `server_draining`.

@@ -47,15 +47,15 @@ pub use change::Change;
 pub use close::CloseCode;
 pub use codec::{Codec, EncodeError, FrameKind};
 pub use data::{
-    AddBot, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame, OnePlayer,
-    QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
+    AddBot, Authenticate, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame,
+    OnePlayer, QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
 };
 pub use envelope::{Envelope, Frame, Unreadable, read_frame};
 pub use error::{ErrorCode, ErrorDetail};
 pub use event::{
     ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PlayerDisconnected, PlayerLeft,
     PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
-    ServerDraining, Welcome, WelcomeLimits,
+    ServerDraining, ServerNotice, Welcome, WelcomeLimits,
 };
 pub use fields::{FieldError, FieldErrors, decode_value};
 pub use http::{OpenRoom, OpenedRoom, Refused, RoomDetail, read_body, read_query};
@@ -66,8 +66,8 @@ pub use player_name::{PlayerName, PlayerNameError};
 pub use raw::RawData;
 pub use request::{Request, RequestError, RequestType};
 pub use result::{
-    AddedBot, GameList, GameSummary, Joined, Pong, Replayed, Resumed, RoomList, RoomSubscription,
-    Seq, StateSnapshot,
+    AddedBot, Authenticated, GameList, GameSummary, Joined, Pong, Replayed, Resumed, RoomList,
+    RoomSubscription, Seq, StateSnapshot,
 };
 pub use room::{
     ChatMessage, CloseReason, GameType, LeaveReason, Object, Phase, Player, PlayerKind, RoomInfo,

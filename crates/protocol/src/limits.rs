@@ -65,6 +65,9 @@ pub const KEY_CHARS_MAX: u64 = 64;
 /// Characters in an opaque string that a client hands back: session token, epoch, cursor.
 pub const OPAQUE_CHARS_MAX: u64 = 256;
 
+/// Characters in an access token.
+pub const ACCESS_TOKEN_CHARS_MAX: u64 = 8192;
+
 /// Characters in the name of a bot's level.
 pub const BOT_LEVEL_CHARS_MAX: u64 = 32;
 

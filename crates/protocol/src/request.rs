@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use validator::Validate;
 
 use crate::data::{
-    AddBot, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame, OnePlayer,
-    QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
+    AddBot, Authenticate, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame,
+    OnePlayer, QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
 };
 use crate::envelope::Envelope;
 use crate::fields::FieldErrors;
@@ -17,6 +17,8 @@ use crate::raw::RawData;
 pub enum Request<'a> {
     /// Are you there, and what time is it?
     Ping,
+    /// This is who I am.
+    Authenticate(Authenticate),
     /// Which games are there?
     ListGames,
     /// Which public rooms are there?
@@ -68,6 +70,7 @@ impl<'a> Request<'a> {
         let data = envelope.data;
         Ok(match kind {
             RequestType::Ping => nothing(data, Self::Ping)?,
+            RequestType::Authenticate => Self::Authenticate(checked(data)?),
             RequestType::ListGames => nothing(data, Self::ListGames)?,
             RequestType::ListRooms => Self::ListRooms(checked(data)?),
             RequestType::SubscribeRooms => Self::SubscribeRooms(checked(data)?),
@@ -96,6 +99,7 @@ impl<'a> Request<'a> {
     pub const fn kind(&self) -> RequestType {
         match self {
             Self::Ping => RequestType::Ping,
+            Self::Authenticate(_) => RequestType::Authenticate,
             Self::ListGames => RequestType::ListGames,
             Self::ListRooms(_) => RequestType::ListRooms,
             Self::SubscribeRooms(_) => RequestType::SubscribeRooms,
@@ -156,6 +160,8 @@ macro_rules! request_types {
 request_types! {
     /// See [`Request::Ping`].
     Ping => "ping",
+    /// See [`Request::Authenticate`].
+    Authenticate => "authenticate",
     /// See [`Request::ListGames`].
     ListGames => "list_games",
     /// See [`Request::ListRooms`].

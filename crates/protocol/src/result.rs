@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{PlayerId, RoomCode};
+use crate::player_name::PlayerName;
 use crate::room::{ChatMessage, GameType, Phase, Player, RoomInfo};
 use crate::secret::Secret;
 
@@ -15,6 +16,16 @@ use crate::secret::Secret;
 pub struct Pong {
     /// The server's clock, in milliseconds since 1970.
     pub server_time: u64,
+}
+
+/// Answers `authenticate`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Authenticated {
+    /// The name that it will have in rooms, whatever it asks for; absent when it may choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub player_name: Option<PlayerName>,
 }
 
 /// Answers `list_games`.

@@ -8,20 +8,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::data::{
-    AddBot, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame, OnePlayer,
-    QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
+    AddBot, Authenticate, Chat, CreateRoom, JoinRoom, KickPlayer, ListRooms, NoData, OneGame,
+    OnePlayer, QuickMatch, Reconnect, SetReady, SetRole, UpdateRoom,
 };
 use crate::error::ErrorDetail;
 use crate::event::{
     ActionRefused, EventType, GameEvent, GameFinished, HostChanged, PlayerDisconnected, PlayerLeft,
     PlayerReady, PlayerReconnected, RoomClosed, RoomListUpdate, RoomPatch, RoomState,
-    ServerDraining, Welcome,
+    ServerDraining, ServerNotice, Welcome,
 };
 use crate::ids::RequestId;
 use crate::limits::{BATCH_REQUESTS_MAX, INTEGER_MAX};
 use crate::request::RequestType;
 use crate::result::{
-    AddedBot, GameList, Joined, Pong, Resumed, RoomList, RoomSubscription, Seq, StateSnapshot,
+    AddedBot, Authenticated, GameList, Joined, Pong, Resumed, RoomList, RoomSubscription, Seq,
+    StateSnapshot,
 };
 use crate::room::{ChatMessage, Object, Player, RoomInfo};
 
@@ -113,6 +114,7 @@ fn request_data(kind: RequestType, generator: &mut SchemaGenerator) -> Schema {
         | RequestType::GetState
         | RequestType::StartGame
         | RequestType::Rematch => of::<NoData>(generator),
+        RequestType::Authenticate => of::<Authenticate>(generator),
         RequestType::ListRooms => of::<ListRooms>(generator),
         RequestType::SubscribeRooms | RequestType::UnsubscribeRooms => of::<OneGame>(generator),
         RequestType::CreateRoom => of::<CreateRoom>(generator),
@@ -143,7 +145,8 @@ const fn requires_data(kind: RequestType) -> bool {
         | RequestType::Rematch
         | RequestType::AddBot
         | RequestType::UpdateRoom => false,
-        RequestType::SubscribeRooms
+        RequestType::Authenticate
+        | RequestType::SubscribeRooms
         | RequestType::UnsubscribeRooms
         | RequestType::CreateRoom
         | RequestType::JoinRoom
@@ -161,6 +164,7 @@ const fn requires_data(kind: RequestType) -> bool {
 fn result_data(kind: RequestType, generator: &mut SchemaGenerator) -> Schema {
     match kind {
         RequestType::Ping => of::<Pong>(generator),
+        RequestType::Authenticate => of::<Authenticated>(generator),
         RequestType::ListGames => of::<GameList>(generator),
         RequestType::ListRooms => of::<RoomList>(generator),
         RequestType::SubscribeRooms | RequestType::UnsubscribeRooms => {
@@ -206,6 +210,7 @@ fn event_data(kind: EventType, generator: &mut SchemaGenerator) -> Schema {
         EventType::RoomClosed => of::<RoomClosed>(generator),
         EventType::RoomListUpdate => of::<RoomListUpdate>(generator),
         EventType::ServerDraining => of::<ServerDraining>(generator),
+        EventType::ServerNotice => of::<ServerNotice>(generator),
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod config;
 mod http;
+mod jwt;
 mod live;
 mod process;
 mod server;
@@ -36,6 +37,7 @@ pub use parlor_core as game;
 pub use self::{
     config::{Origin, ParseOriginError, ServerConfig},
     http::Site,
+    jwt::{Jwt, JwtError},
     server::{Running, Server, StartError, Stopped, runtime},
     tls::{TlsError, TlsFiles},
     visitor::ProxyHeader,

@@ -7,11 +7,12 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Args, Parser, Subcommand};
 use parlor_games::{Arena, Farkle, LiarsDice, TicTacToe};
-use parlor_server::{Server, StartError, Stopped, runtime};
+use parlor_server::{Jwt, Server, StartError, Stopped, runtime};
 use tracing::{error, warn};
 use tracing_subscriber::{
     EnvFilter, Registry,
@@ -94,10 +95,14 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
         warn!("{warning}");
     }
 
+    let jwt = read.settings.authenticator().map_err(|error| error.to_string())?.map(Arc::new);
     let config = read.settings.config();
-    let server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
+    let mut server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
+    if let Some(jwt) = &jwt {
+        server = server.authenticator(Arc::clone(jwt));
+    }
     let runtime = runtime().map_err(|error| format!("cannot start threads: {error}"))?;
-    let reload = || match read_again(told, &read, &log) {
+    let reload = || match read_again(told, &read, jwt.as_deref(), &log) {
         Ok(again) => Some(again.settings.config()),
         Err(error) => {
             error!(error, "settings stay as they were");
@@ -116,11 +121,15 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
 fn read_again(
     told: &Told,
     at_start: &Read,
+    jwt: Option<&Jwt>,
     log: &Handle<EnvFilter, Registry>,
 ) -> Result<Read, String> {
     let again = told.read()?;
     let filter = filter(&again.settings.log)?;
     log.reload(filter).map_err(|error| error.to_string())?;
+    if let Some(jwt) = jwt {
+        jwt.read_again().map_err(|error| error.to_string())?;
+    }
     for (now, at_start) in again.effective.iter().zip(&at_start.effective) {
         if now.waits_for_a_start(at_start) {
             warn!(setting = now.name, "cannot change while the server runs: start it again");

@@ -16,7 +16,7 @@ use std::{
 
 use clap::{Args, Parser, ValueEnum};
 use ipnet::IpNet;
-use parlor_server::{Origin, ProxyHeader, ServerConfig, TlsFiles, protocol::Secret};
+use parlor_server::{Jwt, JwtError, Origin, ProxyHeader, ServerConfig, TlsFiles, protocol::Secret};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -100,6 +100,15 @@ settings! {
     tls_certificate: Maybe<PathBuf> = Maybe(None), AtStart;
     /// Its private key, in PEM.
     tls_key: Maybe<PathBuf> = Maybe(None), AtStart;
+
+    /// The secret with which a service signs access tokens by HS256. Games may ask who someone is then.
+    jwt_secret: Maybe<Hidden> = Maybe(None), AtStart;
+    /// A file with the public keys of such a service, for EdDSA or RS256: a JWK set. Read again at SIGHUP.
+    jwt_jwks: Maybe<PathBuf> = Maybe(None), AtStart;
+    /// Only tokens of this issuer are believed.
+    jwt_issuer: Maybe<String> = Maybe(None), AtStart;
+    /// Only tokens for this audience are.
+    jwt_audience: Maybe<String> = Maybe(None), AtStart;
 
     /// What to log: error, warn, info, debug, or more finely, as in info,parlor_server=debug.
     log: String = "info".to_owned(), Live;
@@ -301,11 +310,38 @@ impl Settings {
             let reason = "tls_certificate and tls_key are given together or not at all";
             return Err(SettingsError::Together(reason));
         }
+        if self.jwt_secret.0.is_some() && self.jwt_jwks.0.is_some() {
+            return Err(SettingsError::Together(
+                "either jwt_secret or jwt_jwks is given, not both",
+            ));
+        }
+        let is_for_tokens = self.jwt_issuer.0.is_some() || self.jwt_audience.0.is_some();
+        if is_for_tokens && self.jwt_secret.0.is_none() && self.jwt_jwks.0.is_none() {
+            let reason = "jwt_issuer and jwt_audience need jwt_secret or jwt_jwks";
+            return Err(SettingsError::Together(reason));
+        }
         if self.proxy_protocol && self.trusted_proxies.0.is_empty() {
             let reason = "proxy_protocol needs trusted_proxies: the networks of those who speak it";
             return Err(SettingsError::Together(reason));
         }
         Ok(())
+    }
+
+    /// Who is believed who someone is, if anyone.
+    pub(crate) fn authenticator(&self) -> Result<Option<Jwt>, JwtError> {
+        let jwt = match (&self.jwt_secret.0, &self.jwt_jwks.0) {
+            (Some(Hidden(secret)), _) => Jwt::with_secret(secret),
+            (None, Some(path)) => Jwt::with_jwks(path)?,
+            (None, None) => return Ok(None),
+        };
+        let jwt = match &self.jwt_issuer.0 {
+            Some(issuer) => jwt.of_issuer(issuer),
+            None => jwt,
+        };
+        Ok(Some(match &self.jwt_audience.0 {
+            Some(audience) => jwt.for_audience(audience),
+            None => jwt,
+        }))
     }
 
     /// What works and is not wise.
@@ -314,6 +350,9 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.admin_token.0.as_ref().is_some_and(is_short) {
             warnings.push("the admin token is so short that it can be guessed: 16 characters or more are safe");
+        }
+        if self.jwt_secret.0.as_ref().is_some_and(is_short) {
+            warnings.push("the secret for access tokens is so short that it can be guessed");
         }
         warnings
     }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use clap::ValueEnum;
 use hyper::{HeaderMap, header::FORWARDED, http::HeaderName};
 use ipnet::IpNet;
-use parlor_gateway::{AddressKey, AddressPlace, Caller};
+use parlor_gateway::AddressKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +19,6 @@ pub(crate) struct Visitor {
     pub(crate) key: Option<AddressKey>,
     /// Whether it came by TLS, to us or to a proxy that says so.
     pub(crate) is_secure: bool,
-}
-
-impl Visitor {
-    /// What the gateway is told of it, with the place that it has among its address' connections.
-    pub(crate) fn caller(&self, place: AddressPlace) -> Caller {
-        Caller { place: Some(place), identity: None }
-    }
 }
 
 /// The header in which proxies say for whom they ask.

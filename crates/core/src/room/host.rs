@@ -90,7 +90,7 @@ impl<G: Game> Draft<'_, G> {
                 ready: true,
                 grace_until: None,
                 forfeited: false,
-                profile: None,
+                known: None,
             },
             &name,
         )

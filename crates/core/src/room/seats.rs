@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
+use crate::roster::Known;
 use crate::{
     Ctx, Digest, Game, GameError, Join, LeaveReason, Phase, PlayerId, Refusal, RoomEvent, Seat,
     SeatKind, Time,
@@ -10,7 +11,10 @@ use crate::{
 
 impl<G: Game> Draft<'_, G> {
     pub(super) fn join(&mut self, join: Join) -> Result<(), Refusal> {
-        let Join { name, token, spectator, password, profile } = join;
+        let Join { name, token, spectator, password, subject, profile } = join;
+        if subject.is_none() && self.charter.rules.accounts_only {
+            return Err(Refusal::Unknown);
+        }
         if self.settings().password.is_some() && self.settings().password != password {
             return Err(Refusal::WrongPassword);
         }
@@ -34,7 +38,7 @@ impl<G: Game> Draft<'_, G> {
                 ready: false,
                 grace_until: None,
                 forfeited: false,
-                profile: (!profile.is_empty()).then(|| Arc::new(profile)),
+                known: Known::new(subject, profile),
             },
             &name,
         )

@@ -1,16 +1,14 @@
 //! Getting hold of a seat: the requests that ask the session store and may have to wait for it.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use parlor_core::{Digest, Settings};
 use parlor_protocol::{
-    CreateRoom, ErrorCode, ErrorDetail, JoinRoom, QuickMatch, Reconnect, RoomCode, Secret,
+    Authenticate, Authenticated, CreateRoom, ErrorCode, ErrorDetail, JoinRoom, QuickMatch,
+    Reconnect, RoomCode, Secret,
 };
 
+use crate::asked::asked;
 use crate::connection::{Attached, Connection, Seat};
 use crate::encode::Answering;
 use crate::feed::Hold;
@@ -27,6 +25,7 @@ pub(crate) enum Slow {
     JoinRoom(Answering, JoinRoom),
     QuickMatch(Answering, QuickMatch),
     Reconnect(Answering, Reconnect),
+    Authenticate(Answering, Authenticate),
 }
 
 impl Slow {
@@ -36,7 +35,7 @@ impl Slow {
             Self::CreateRoom(_, data) => data.key.as_ref(),
             Self::JoinRoom(_, data) => data.key.as_ref(),
             Self::QuickMatch(_, data) => data.key.as_ref(),
-            Self::Reconnect(..) => None,
+            Self::Reconnect(..) | Self::Authenticate(..) => None,
         }
     }
 }
@@ -50,10 +49,15 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         Slow::CreateRoom(to, _)
         | Slow::JoinRoom(to, _)
         | Slow::QuickMatch(to, _)
-        | Slow::Reconnect(to, _) => *to,
+        | Slow::Reconnect(to, _)
+        | Slow::Authenticate(to, _) => *to,
     };
     if connection.seat.held().is_some() {
         connection.link.refuse(to, &already_in_room());
+        return;
+    }
+    if let Slow::Authenticate(to, data) = slow {
+        authenticate(connection, to, &data.token).await;
         return;
     }
     let (shared, address) = (Arc::clone(connection.shared()), connection.caller.address());
@@ -68,7 +72,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         // The room has answered, in its place among the events.
         Ok(seat) => connection.seat = Seat::Held(seat),
         Err(error) => {
-            shared.limits.note(&error, address, shared.clock.now());
+            shared.limits.refused(&error, address, shared.clock.now());
             connection.link.refuse(to, &error);
         }
     }
@@ -84,6 +88,7 @@ async fn get_seat(
         Slow::JoinRoom(_, data) => join_room(connection, to, data).await,
         Slow::QuickMatch(_, data) => quick_match(connection, to, data).await,
         Slow::Reconnect(_, data) => reconnect(connection, to, data).await,
+        Slow::Authenticate(..) => unreachable!("it gets no seat"),
     }
 }
 
@@ -127,7 +132,9 @@ async fn seat_once_more(
     let digest = secrets::token_digest(&token);
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
-    let outcome = room.join_once_more(now, former.player, token, to, &connection.link);
+    let subject = connection.caller.subject();
+    let subject = subject.as_deref();
+    let outcome = room.join_once_more(now, former.player, subject, token, to, &connection.link);
     if !matches!(outcome, Ok(Some(_))) {
         shared.sessions.forget(digest);
     }
@@ -164,7 +171,7 @@ async fn create_room(
         password: password.as_ref().map(|password| secrets::password_digest(code, password)),
         metadata: from_wire::metadata(metadata.clone()),
     })?;
-    let newcomer = newcomer(shared, joining, admission, password);
+    let newcomer = newcomer(connection, joining, admission, password);
     seat_first(connection, to, room, newcomer).await
 }
 
@@ -181,7 +188,7 @@ async fn join_room(
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
     let joining = Joining::new(None, Some(room.code()), player_name, spectator);
     let admission = admit(connection.shared(), &joining).await?;
-    let newcomer = newcomer(connection.shared(), joining, admission, password);
+    let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
 }
 
@@ -197,7 +204,7 @@ async fn quick_match(
     refuse_while_draining(shared)?;
     let joining = Joining::new(Some(game_type), None, player_name, false);
     let admission = admit(shared, &joining).await?;
-    let newcomer = || newcomer(shared, joining.clone(), admission.clone(), None);
+    let newcomer = || newcomer(connection, joining.clone(), admission.clone(), None);
 
     // A room may fill up between being found and being joined; then the next is tried.
     let mut tried: Vec<RoomCode> = Vec::new();
@@ -234,7 +241,8 @@ async fn reconnect(
     let Some(room) = shared.rooms.get(code) else {
         return Err(ErrorDetail::new(ErrorCode::ROOM_CLOSED, "the room has closed"));
     };
-    let returning = Returning { token, seen: epoch.zip(last_seq), attempt };
+    let subject = connection.caller.subject();
+    let returning = Returning { token, seen: epoch.zip(last_seq), attempt, subject };
     let hold = room.reconnect(shared.clock.now(), &returning, to, &connection.link)?;
     let Some(hold) = hold else { return Err(invalid()) };
     // Nothing may be waited for from here on: dropped now, nobody would let go of the seat.
@@ -242,47 +250,48 @@ async fn reconnect(
     Ok(Attached { room, hold })
 }
 
+/// Finds out who bears a token, and keeps it in mind for what the connection asks from here on.
+async fn authenticate(connection: &mut Connection, to: Answering, token: &Secret) {
+    let gateway = Arc::clone(&connection.gateway);
+    match gateway.authenticate(token, connection.caller.address()).await {
+        Ok(identity) => {
+            let answer = Authenticated { player_name: identity.name.clone() };
+            connection.caller.identity = Some(identity);
+            connection.link.answer(to, &answer).expect("our own data is plain");
+        }
+        Err(error) => connection.link.refuse(to, &error),
+    }
+}
+
 /// Asks the program around the rooms whether someone may sit down.
 async fn admit(shared: &Shared, joining: &Joining) -> Result<Admission, ErrorDetail> {
     let Some(hook) = &shared.asked.join_hook else { return Ok(Admission::default()) };
     let time_max = shared.config.join_hook_time_max;
-    let admitted = unless_it_panics(async { hook.admit(joining.clone()).await });
-    match tokio::time::timeout(time_max, admitted).await {
-        Ok(Some(Ok(admission))) => Ok(admission),
-        Ok(Some(Err(refused))) => Err(to_wire::game_error(&refused)),
-        Ok(None) => {
-            let reference = secrets::new_reference();
-            tracing::error!(reference, "the join hook panicked");
-            Err(ErrorDetail::internal(&reference))
-        }
-        Err(_) => {
-            tracing::warn!("the join hook took too long");
-            let message = "it cannot be found out just now who you are";
-            Err(ErrorDetail::new(ErrorCode::STORE_UNAVAILABLE, message))
-        }
-    }
+    asked("the join hook", time_max, async { hook.admit(joining.clone()).await })
+        .await?
+        .map_err(|refused| to_wire::game_error(&refused))
 }
 
-/// What comes of `future`, or `None` when it panics: then it is never polled again.
-async fn unless_it_panics<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
-}
-
+/// Who sits down: under the name and with the profile that the program around the rooms gives, else those of its
+/// account, else as it asks.
 fn newcomer(
-    shared: &Shared,
+    connection: &Connection,
     joining: Joining,
     admission: Admission,
     password: Option<Secret>,
 ) -> Newcomer {
-    let Admission { player_name, profile } = admission;
-    let name = player_name.unwrap_or(joining.player_name).as_str().to_owned();
-    let (token, spectator) = (shared.random.new_token(), joining.spectator);
-    Newcomer { name, token, spectator, password, profile }
+    let Admission { player_name, mut profile } = admission;
+    let identity = connection.caller.identity.as_deref();
+    let own_name = identity.and_then(|identity| identity.name.clone());
+    let name = player_name.or(own_name).unwrap_or(joining.player_name).as_str().to_owned();
+    if let Some(identity) = identity {
+        for (key, value) in &identity.profile {
+            profile.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    let (token, spectator) = (connection.shared().random.new_token(), joining.spectator);
+    let subject = connection.caller.subject();
+    Newcomer { name, token, spectator, password, subject, profile }
 }
 
 /// Opens a new room by letting its creator sit down in it. When that fails the room never was.

@@ -32,6 +32,8 @@ pub(crate) fn handle(
         Request::QuickMatch(data) => return Some(Slow::QuickMatch(to, data)),
         Request::Reconnect(data) => return Some(Slow::Reconnect(to, data)),
 
+        Request::Authenticate(data) => return Some(Slow::Authenticate(to, data)),
+
         Request::Ping => lobby::ping(connection, to, now),
         Request::ListGames => lobby::list_games(connection, to),
         Request::ListRooms(data) => lobby::list_rooms(connection, to, data),

@@ -14,6 +14,7 @@ use parlor_protocol::{
     RoomInfo, Secret, StateSnapshot,
 };
 
+use super::joining::check_subject;
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
 use crate::encode::{Answering, Link, Unencodable, read_tree};
 use crate::feed::{Delay, Feed, Hold};
@@ -89,11 +90,18 @@ impl<G: Game> AnyRoom for GameRoom<G> {
         &self,
         now: Time,
         player: PlayerId,
+        subject: Option<&str>,
         token: Secret,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail> {
         let mut inner = self.lock(now);
+        if let Some(seat) = inner.room.head().roster.seat(player)
+            && let Err(error) = check_subject(seat, subject)
+        {
+            self.unlock(inner, now);
+            return Err(error);
+        }
         let outcome = self.seat_once_more(&mut inner, now, player, token, to, link);
         self.unlock(inner, now);
         outcome.map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))

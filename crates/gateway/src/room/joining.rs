@@ -39,12 +39,12 @@ impl<G: Game> GameRoom<G> {
         to: Answering,
         link: &Link,
     ) -> Result<Hold, Refusal> {
-        let Newcomer { name, token, spectator, password, profile } = newcomer;
+        let Newcomer { name, token, spectator, password, subject, profile } = newcomer;
         let digest = secrets::token_digest(&token);
         let password = password.map(|password| secrets::password_digest(self.code, &password));
         let commit = inner.room.apply(
             now,
-            Command::Join(Join { name, token: digest, spectator, password, profile }),
+            Command::Join(Join { name, token: digest, spectator, password, subject, profile }),
         )?;
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
@@ -91,9 +91,9 @@ impl<G: Game> GameRoom<G> {
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail> {
-        let Some(player) = inner.room.seat_by_token(&returning.token).map(Seat::id) else {
-            return Ok(None);
-        };
+        let Some(seat) = inner.room.seat_by_token(&returning.token) else { return Ok(None) };
+        check_subject(seat, returning.subject.as_deref())?;
+        let player = seat.id();
         let held_by = inner.feed.holder(player).and_then(|holder| holder.attempt);
         if returning.attempt.zip(held_by).is_some_and(|(attempt, held_by)| attempt < held_by) {
             let message = "a later attempt has taken this session";
@@ -308,6 +308,17 @@ fn greeting(
 fn told_whole(feed: &Feed, joined: &Joined<Tree>, takes_patch: bool) -> Holds {
     let Joined { seq, version, .. } = *joined;
     Holds { seq, version: Some(version), is_current: feed.has_shown(version), takes_patch }
+}
+
+/// A seat that was taken by someone who had shown who it is goes to nobody else, whoever has its token.
+pub(super) fn check_subject(seat: &Seat, subject: Option<&str>) -> Result<(), ErrorDetail> {
+    match seat.subject() {
+        Some(owner) if subject != Some(owner) => {
+            let message = "this seat is someone's: show who you are first";
+            Err(ErrorDetail::new(ErrorCode::UNAUTHORIZED, message))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn viewer_of<G: Game>(snapshot: &Snapshot<G>, player: PlayerId) -> Viewer {

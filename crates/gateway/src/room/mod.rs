@@ -50,6 +50,7 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
         &self,
         now: Time,
         player: PlayerId,
+        subject: Option<&str>,
         token: Secret,
         to: Answering,
         link: &Link,
@@ -109,6 +110,8 @@ pub(crate) struct Newcomer {
     pub(crate) token: Secret,
     pub(crate) spectator: bool,
     pub(crate) password: Option<Secret>,
+    /// Who it is beyond the room, if that is known.
+    pub(crate) subject: Option<Arc<str>>,
     pub(crate) profile: Profile,
 }
 
@@ -119,6 +122,8 @@ pub(crate) struct Returning {
     pub(crate) seen: Option<(String, u64)>,
     /// The number of the try by which it comes.
     pub(crate) attempt: Option<u64>,
+    /// Who it is beyond the room, if that is known.
+    pub(crate) subject: Option<Arc<str>>,
 }
 
 /// A request that a room handles for a seat.

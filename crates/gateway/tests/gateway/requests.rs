@@ -1,10 +1,22 @@
 //! Every request of the protocol succeeds and answers in the shape that it promises.
 
-use parlor_protocol::{Codec, RequestType};
+use parlor_gateway::{AuthenticateError, Authenticator, Gateway, Identity};
+use parlor_protocol::{Codec, PlayerName, RequestType, Secret};
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::support::{Client, gateway};
+use crate::support::{Client, gateway, roomy};
+
+/// Believes that everyone is whom it says.
+struct Anyone;
+
+impl Authenticator for Anyone {
+    async fn authenticate(&self, token: &Secret) -> Result<Identity, AuthenticateError> {
+        let mut identity = Identity::new(token.expose());
+        identity.name = PlayerName::parse(token.expose()).ok();
+        Ok(identity)
+    }
+}
 
 /// The names of an object's fields, sorted.
 fn fields(value: &Value) -> Vec<&str> {
@@ -32,10 +44,12 @@ const JOINED: [&str; 13] = [
 #[tokio::test(start_paused = true)]
 async fn every_request_succeeds_and_answers_with_its_fields_in_both_codecs() {
     for [first, second] in [[Codec::Json, Codec::MsgPack], [Codec::MsgPack, Codec::Json]] {
-        let gateway = gateway(&Probe::default());
+        let gateway =
+            Gateway::builder(roomy()).game(Probe::default()).authenticator(Anyone).start();
         let (mut ada, mut bob) =
             (Client::connect(&gateway, first), Client::connect(&gateway, second));
         let mut carol = Client::connect(&gateway, first);
+        let mut dan = Client::connect(&gateway, second);
         let options = json!({"min": 1, "max": 3, "start": "Host", "late_join": true});
         let create = json!({
             "gameType": "probe", "playerName": " Ada ", "options": options, "private": false,
@@ -66,6 +80,7 @@ async fn every_request_succeeds_and_answers_with_its_fields_in_both_codecs() {
         let mut done = vec!["create_room", "join_room"];
         for (who, kind, data, expect) in [
             (0, "ping", json!({}), &["serverTime"][..]),
+            (3, "authenticate", json!({"token": "Dan"}), &["playerName"]),
             (0, "list_games", json!({}), &["games"]),
             (0, "list_rooms", json!({"gameType": "probe", "limit": 1}), &["rooms"]),
             (2, "subscribe_rooms", json!({"gameType": "probe"}), &["more", "rooms"]),
@@ -85,7 +100,7 @@ async fn every_request_succeeds_and_answers_with_its_fields_in_both_codecs() {
             (1, "kick_player", json!({"playerId": 3, "ban": true}), &["seq"]),
             (1, "leave_room", json!({}), &["seq"]),
         ] {
-            let client = [&mut ada, &mut bob, &mut carol][who].ask(kind, data).await;
+            let client = [&mut ada, &mut bob, &mut carol, &mut dan][who].ask(kind, data).await;
             assert_eq!(client["success"], true, "{kind}: {client}");
             assert_eq!(client["type"], format!("{kind}_result"));
             assert_eq!(fields(&client["data"]), expect, "{kind}");

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use parlor_protocol::limits::FrameLimits;
 use parlor_protocol::{
-    ActionRefused, AddBot, AddedBot, Answered, Change, Chat, ChatMessage, CloseReason, Codec,
-    CreateRoom, ErrorCode, ErrorDetail, EventFrame, EventType, FieldErrors, GameEvent,
-    GameFinished, GameList, GameSummary, HostChanged, JoinRoom, Joined, KickPlayer, LeaveReason,
-    ListRooms, NoData, Object, OneGame, OnePlayer, PatchOp, Phase, Player, PlayerDisconnected,
-    PlayerId, PlayerKind, PlayerLeft, PlayerName, PlayerReady, PlayerReconnected, Pong, QuickMatch,
-    RawData, Reconnect, Replayed, Request, RequestFrame, RequestId, RequestType, ResponseFrame,
-    Resumed, RoomClosed, RoomCode, RoomInfo, RoomList, RoomListUpdate, RoomPatch, RoomState,
-    RoomSubscription, Secret, Seq, ServerDraining, ServerMessage, SetReady, SetRole, StateSnapshot,
-    UpdateRoom, Welcome, WelcomeLimits, read_frame, read_server_message,
+    ActionRefused, AddBot, AddedBot, Answered, Authenticate, Authenticated, Change, Chat,
+    ChatMessage, CloseReason, Codec, CreateRoom, ErrorCode, ErrorDetail, EventFrame, EventType,
+    FieldErrors, GameEvent, GameFinished, GameList, GameSummary, HostChanged, JoinRoom, Joined,
+    KickPlayer, LeaveReason, ListRooms, NoData, Object, OneGame, OnePlayer, PatchOp, Phase, Player,
+    PlayerDisconnected, PlayerId, PlayerKind, PlayerLeft, PlayerName, PlayerReady,
+    PlayerReconnected, Pong, QuickMatch, RawData, Reconnect, Replayed, Request, RequestFrame,
+    RequestId, RequestType, ResponseFrame, Resumed, RoomClosed, RoomCode, RoomInfo, RoomList,
+    RoomListUpdate, RoomPatch, RoomState, RoomSubscription, Secret, Seq, ServerDraining,
+    ServerMessage, ServerNotice, SetReady, SetRole, StateSnapshot, UpdateRoom, Welcome,
+    WelcomeLimits, read_frame, read_server_message,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,6 +49,10 @@ impl Sample {
 pub(crate) fn requests() -> Vec<Sample> {
     vec![
         request(RequestType::Ping, NoData {}),
+        request(
+            RequestType::Authenticate,
+            Authenticate { token: Secret::new("eyJhbGciOiJIUzI1NiJ9") },
+        ),
         request(RequestType::ListGames, NoData {}),
         request(
             RequestType::ListRooms,
@@ -154,6 +159,7 @@ pub(crate) fn responses() -> Vec<Sample> {
     let list = RoomList { rooms: vec![Arc::new(room_info())], cursor: Some("c-18".into()) };
     vec![
         response(RequestType::Ping, Pong { server_time: NOW }),
+        response(RequestType::Authenticate, Authenticated { player_name: Some(name("Ada")) }),
         response(RequestType::ListGames, GameList { games: vec![summary] }),
         response(RequestType::ListRooms, list),
         response(RequestType::SubscribeRooms, subscribed),
@@ -237,6 +243,7 @@ pub(crate) fn events() -> Vec<Sample> {
         event(EventType::RoomClosed, RoomClosed { room_id: room(), reason: CloseReason::Finished }),
         event(EventType::RoomListUpdate, update),
         event(EventType::ServerDraining, ServerDraining { reconnect_after_ms: 1500 }),
+        event(EventType::ServerNotice, ServerNotice { text: "Maintenance at noon".into() }),
     ]
 }
 

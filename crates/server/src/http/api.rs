@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::Incoming,
-    header::{AUTHORIZATION, HOST, HeaderValue, LOCATION, WWW_AUTHENTICATE},
+    header::{HOST, HeaderValue, LOCATION, WWW_AUTHENTICATE},
 };
 use parlor_core::CloseReason;
 use parlor_gateway::{Gateway, NewRoom};
@@ -19,7 +19,7 @@ use parlor_protocol::{
 use url::form_urlencoded;
 
 use super::{Answer, answer, body, pages::is_host_byte, wrong_method};
-use crate::{live::Live, visitor::Visitor};
+use crate::{live::Live, transport::handshake::bearer, visitor::Visitor};
 
 /// What the addresses under `/api` stand on.
 #[derive(Clone, Debug)]
@@ -71,9 +71,8 @@ impl Api {
         match code.and_then(|code| rooms.find(code).zip(rooms.players(code))) {
             Some((room, players)) => answer::json(StatusCode::OK, &RoomDetail { room, players }),
             None => {
-                let error = no_such_room();
-                self.gateway.note_guess(&error, visitor.key);
-                answer::refusal(error)
+                self.gateway.guessed_wrong(visitor.key);
+                answer::refusal(no_such_room())
             }
         }
     }
@@ -91,9 +90,8 @@ impl Api {
             None => Err(unauthorized("an admin token is needed")),
             Some(token) if live.is_admin_token(token) => Ok(()),
             Some(_) => {
-                let error = unauthorized("this is not the admin token");
-                self.gateway.note_guess(&error, visitor.key);
-                Err(error)
+                self.gateway.guessed_wrong(visitor.key);
+                Err(unauthorized("this is not the admin token"))
             }
         }
     }
@@ -148,12 +146,6 @@ impl Api {
         let game: String = form_urlencoded::byte_serialize(room.game_type.as_bytes()).collect();
         format!("{base}/play/{game}?room={}", room.room_id)
     }
-}
-
-/// The token of `Authorization: Bearer`.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 pub(super) fn unauthorized(error: ErrorDetail) -> Answer {

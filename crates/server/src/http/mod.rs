@@ -19,14 +19,14 @@ use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
     header::{
         ALLOW, CONNECTION, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
 use matchit::Router;
-use parlor_gateway::{AddressCounts, Caller};
+use parlor_gateway::{AddressCounts, Caller, Identity};
 use parlor_protocol::{ErrorCode, ErrorDetail};
 use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -37,7 +37,7 @@ use crate::{
     live::Live,
     transport::{
         Endpoint,
-        handshake::{Refusal, check},
+        handshake::{Refusal, access_token, check},
     },
     visitor::Visitor,
 };
@@ -191,7 +191,7 @@ impl<E: Endpoint> Site<E> {
         let route = matched.as_ref().ok().map(|matched| *matched.value);
         let origin = cors::origin(request.headers(), live);
         let answer = match (route, &self.api) {
-            (Some(Route::Socket), _) => return self.open(request, visitor, live, door),
+            (Some(Route::Socket), _) => return self.open(request, visitor, live, door).await,
             (Some(_), Some(_)) if cors::is_preflight(&request, &path) => cors::preflight(),
             (Some(Route::Rooms), Some(api)) => api.rooms(request, visitor).await,
             (Some(Route::Room), Some(api)) => {
@@ -204,7 +204,7 @@ impl<E: Endpoint> Site<E> {
         (cors::allow(answer, &path, origin), None)
     }
 
-    fn open(
+    async fn open(
         &self,
         mut request: Request<Incoming>,
         visitor: &Visitor,
@@ -217,6 +217,10 @@ impl<E: Endpoint> Site<E> {
         let subprotocol = match check(&request, E::SUBPROTOCOLS, &live.allowed_origins) {
             Ok(subprotocol) => subprotocol,
             Err(refusal) => return (refused(refusal), None),
+        };
+        let identity = match self.identify(request.headers(), visitor).await {
+            Ok(identity) => identity,
+            Err(error) => return (api::unauthorized(error), None),
         };
         let Some(of_address) = door.of_addresses.enter(visitor.key) else {
             self.note_limited("connections_per_address");
@@ -234,11 +238,26 @@ impl<E: Endpoint> Site<E> {
                     let value = HeaderValue::from_static(subprotocol);
                     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
                 }
-                let caller = visitor.caller(of_address);
+                let caller = Caller { place: Some(of_address), identity };
                 (answer, Some(Opening { upgrade, subprotocol, place, caller }))
             }
             // What it checks has been checked.
             Err(_) => (refused(Refusal::Key), None),
+        }
+    }
+
+    /// Who asks, as far as an access token says so.
+    async fn identify(
+        &self,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Option<Arc<Identity>>, ErrorDetail> {
+        let Some(api) = self.api.as_ref().filter(|api| api.gateway.takes_access_tokens()) else {
+            return Ok(None);
+        };
+        match access_token(headers) {
+            Some(token) => api.gateway.authenticate(&token, visitor.key).await.map(Some),
+            None => Ok(None),
         }
     }
 

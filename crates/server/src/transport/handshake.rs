@@ -8,10 +8,12 @@ use fastwebsockets::upgrade::is_upgrade_request;
 use hyper::{
     Request, StatusCode, Version,
     header::{
-        HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        SEC_WEBSOCKET_VERSION,
+        AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     },
 };
+
+use parlor_protocol::Secret;
 
 use crate::config::Origin;
 
@@ -42,6 +44,22 @@ pub(crate) fn check<B>(
     choose(headers, known)
 }
 
+/// The access token that a request bears: in `Authorization`, or behind `access_token` among the subprotocols that
+/// it offers, which is the only place where a browser can put one.
+pub(crate) fn access_token(headers: &HeaderMap) -> Option<Secret> {
+    if let Some(token) = bearer(headers) {
+        return Some(Secret::new(token));
+    }
+    let mut offered = subprotocols(headers).skip_while(|name| *name != ACCESS_TOKEN);
+    offered.nth(1).map(Secret::new)
+}
+
+/// The token of `Authorization: Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = only(headers, &AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// Why a request is not upgraded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -70,16 +88,19 @@ impl Refusal {
 }
 
 fn choose(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static str>, Refusal> {
-    let mut offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().peekable();
-    if offered.peek().is_none() {
+    if !headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
         return Ok(None);
     }
-    offered
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|name| known.iter().find(|known| **known == name.trim()))
+    subprotocols(headers)
+        .find_map(|name| known.iter().find(|known| **known == name))
         .map(|known| Some(*known))
         .ok_or(Refusal::Subprotocol)
+}
+
+/// Those that are offered, in their order.
+fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
 }
 
 /// Whether the page that opens the socket is one of ours. Programs name no origin: what they do
@@ -113,6 +134,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 const KEY_BYTES: usize = 16;
+/// The subprotocol that is none: an access token follows it.
+const ACCESS_TOKEN: &str = "access_token";
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +251,22 @@ mod tests {
         let mut request = request(&[("origin", Some(ALLOWED))]);
         request.headers_mut().append(ORIGIN, ALLOWED.parse().unwrap());
         assert_eq!(check(&request, KNOWN, &[ALLOWED.parse().unwrap()]), Err(Refusal::Origin));
+    }
+
+    #[test]
+    fn access_token_is_in_the_authorization_or_behind_its_name_among_the_subprotocols() {
+        let token = |changes: &[(&str, Option<&str>)]| {
+            access_token(request(changes).headers()).map(|token| token.expose().to_owned())
+        };
+        let (authorization, protocol) = ("authorization", "sec-websocket-protocol");
+        assert_eq!(token(&[]), None);
+        assert_eq!(token(&[(authorization, Some("Bearer a.b.c"))]).as_deref(), Some("a.b.c"));
+        assert_eq!(token(&[(authorization, Some("bearer  a.b.c "))]).as_deref(), Some("a.b.c"));
+        assert_eq!(token(&[(authorization, Some("Basic a.b.c"))]), None);
+        let offer = [(protocol, Some("a.v1, access_token, x.y.z, b.v1"))];
+        assert_eq!(token(&offer).as_deref(), Some("x.y.z"));
+        check_changed(&offer, Ok(Some("a.v1")));
+        assert_eq!(token(&[(protocol, Some("a.v1, access_token"))]), None);
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn options() -> impl Strategy<Value = Options> {
             spectators_max: 2,
             start,
             late_join,
+            accounts_only: false,
             after_grace,
             tick,
             sync,

@@ -35,10 +35,11 @@ fn number(refusal: &Refusal) -> u32 {
         Refusal::Game(_) => 19,
         Refusal::Failed(_) => 20,
         Refusal::TooManyActions { .. } => 21,
+        Refusal::Unknown => 22,
     }
 }
 
-const REFUSALS: u32 = 22;
+const REFUSALS: u32 = 23;
 
 #[test]
 fn every_refusal_is_given_and_changes_nothing() {
@@ -69,6 +70,9 @@ fn every_refusal_is_given_and_changes_nothing() {
     say_no(&mut table, join("Cid").into());
     table.must(Command::Close(CloseReason::Admin));
     say_no(&mut table, join("Cid").into());
+
+    let mut table = Table::new(Options { accounts_only: true, ..Options::default() });
+    say_no(&mut table, join("Ada").into());
 
     let mut table = Table::playing(&["Ada"]);
     table.must(watch("Eve"));
