@@ -23,7 +23,10 @@ use crate::feed::Hold;
 use crate::fingerprint::fingerprint;
 use crate::gateway::Gateway;
 use crate::handlers::{self, Slow};
+use crate::identity::Identity;
+use crate::operators::Peer;
 use crate::outbox::Outbox;
+use crate::quotas::{AddressKey, AddressPlace};
 use crate::rate::{Bucket, Strikes};
 use crate::room::{AfterRequest, AnyRoom, SeatRequest, not_in_room};
 use crate::shared::Shared;
@@ -35,7 +38,8 @@ pub struct Connection {
     /// Unlike the name that the client is told, this is for the gateway's own maps.
     pub(crate) number: u64,
     pub(crate) seat: Seat,
-    pub(crate) caller: Caller,
+    /// Its place among those of its address.
+    place: Option<AddressPlace>,
     /// Games whose rooms it wants to hear of. Most connections want none.
     pub(crate) subscriptions: Option<Box<BTreeSet<&'static str>>>,
     requests: Bucket,
@@ -84,7 +88,10 @@ impl Connection {
         metrics.connected();
         let outlet = Outlet { outbox: Outbox::new(config.outbox), codec };
         let number = shared.next_number();
-        shared.connections.insert(number, outlet.clone());
+        let Caller { place, identity } = caller;
+        let address = place.as_ref().and_then(AddressPlace::address);
+        let peer = Peer { outlet: outlet.clone(), address, identity, since: now };
+        shared.connections.insert(number, peer);
 
         outlet.tell(
             EventType::Welcome,
@@ -101,13 +108,13 @@ impl Connection {
             },
         );
         Self {
-            requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
+            requests: Bucket::full(shared.request_rate, now),
             offences: None,
             gateway,
             link: Link { outlet, metrics },
             number,
             seat: Seat::None,
-            caller,
+            place,
             subscriptions: None,
         }
     }
@@ -203,7 +210,7 @@ impl Connection {
             fingerprint: fingerprint(envelope),
         });
 
-        if let Err(wait) = self.requests.take(now) {
+        if let Err(wait) = self.requests.take(self.gateway.shared.request_rate, now) {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorDetail::rate_limited(wait);
             self.link.refuse_as(answered(to), envelope.id, &error);
@@ -244,6 +251,28 @@ impl Connection {
         ) {
             let code = CloseCode::TooManyUnreadable.as_u16();
             self.link.outlet.outbox.close(code, "too many unreadable messages");
+        }
+    }
+
+    /// The address that it comes from, if that is known.
+    pub(crate) fn address(&self) -> Option<AddressKey> {
+        self.place.as_ref().and_then(AddressPlace::address)
+    }
+
+    /// Who it has shown itself to be.
+    pub(crate) fn identity(&self) -> Option<Arc<Identity>> {
+        self.shared().connections.get(&self.number)?.identity
+    }
+
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.identity().map(|identity| Arc::clone(&identity.subject))
+    }
+
+    /// From now on it is this one.
+    pub(crate) fn identify(&self, identity: Arc<Identity>) {
+        let connections = &self.shared().connections;
+        if let Some(peer) = connections.get(&self.number) {
+            connections.insert(self.number, Peer { identity: Some(identity), ..peer });
         }
     }
 

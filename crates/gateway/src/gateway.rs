@@ -146,11 +146,7 @@ impl Gateway {
         let below = match wanted.cursor.as_deref().map(str::parse::<u64>) {
             None => None,
             Some(Ok(number)) => Some(number),
-            Some(Err(_)) => {
-                let what = "is not one that this server gave";
-                let fields = FieldErrors::of("cursor", "cursor", what);
-                return Err(ErrorDetail::validation_failed(&fields));
-            }
+            Some(Err(_)) => return Err(unknown_cursor()),
         };
         let limit = wanted.limit() as usize;
         let page = self.shared.listings.page(wanted.game_type.as_deref(), limit, below);
@@ -228,7 +224,8 @@ impl Gateway {
     pub fn drain(&self, reconnect_after: Duration) {
         self.shared.draining.cancel();
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
-        self.shared.connections.for_each(|outlet| {
+        self.shared.connections.for_each(|peer| {
+            let outlet = &peer.outlet;
             outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
             outlet.outbox.wake();
         });
@@ -236,7 +233,7 @@ impl Gateway {
 
     /// Closes every socket, after what is queued for it.
     pub fn close_connections(&self, code: CloseCode, reason: &'static str) {
-        self.shared.connections.for_each(|outlet| outlet.outbox.close(code.as_u16(), reason));
+        self.shared.connections.for_each(|peer| peer.outlet.outbox.close(code.as_u16(), reason));
     }
 }
 
@@ -340,6 +337,11 @@ impl fmt::Debug for GatewayBuilder {
             .field("games", &self.games.keys())
             .finish_non_exhaustive()
     }
+}
+
+pub(crate) fn unknown_cursor() -> ErrorDetail {
+    let fields = FieldErrors::of("cursor", "cursor", "is not one that this server gave");
+    ErrorDetail::validation_failed(&fields)
 }
 
 /// How often a gateway that is going away looks whether games still go on.

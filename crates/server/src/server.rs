@@ -20,11 +20,12 @@ use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::{
     config::ServerConfig,
-    http::{Api, Face, Site},
+    http::{Api, Face, Samples, Site},
     live::Live,
     process::ProcessReadings,
     session::GatewayEndpoint,
@@ -61,6 +62,7 @@ pub struct Running {
     live: Arc<ArcSwap<Live>>,
     tls: Option<Arc<Tls>>,
     games_drain_time_max: Duration,
+    _samples: AbortOnDropHandle<()>,
 }
 
 /// What stopping left undone.
@@ -172,11 +174,14 @@ impl Server {
             gateway: Arc::clone(&gateway),
             limits: config.gateway.frame,
             public_url: config.public_url.clone(),
+            metrics: Arc::clone(&metrics),
+            sessions: Arc::default(),
+            samples: Samples::new(),
         };
+        let samples = Arc::clone(&api.samples).run(metrics, Arc::clone(&live));
+        let samples = AbortOnDropHandle::new(tokio::spawn(samples));
         let site = |faces: &[Face]| {
-            Site::facing(GatewayEndpoint(Arc::clone(&gateway)), faces)
-                .with_metrics(Arc::clone(&metrics))
-                .with_api(api.clone())
+            Site::facing(GatewayEndpoint(Arc::clone(&gateway)), faces).with_api(api.clone())
         };
         let faces: &[Face] = match ops_listener {
             Some(_) => &[Face::Players],
@@ -202,7 +207,7 @@ impl Server {
             info!(address = %ops.address(), "listening to operators");
         }
         let games_drain_time_max = config.games_drain_time_max;
-        Ok(Running { listening, ops, gateway, live, tls, games_drain_time_max })
+        Ok(Running { listening, ops, gateway, live, tls, games_drain_time_max, _samples: samples })
     }
 
     /// Serves until the process is told to stop, by SIGINT or SIGTERM, then drains.
@@ -373,4 +378,4 @@ const BACKLOG: u32 = 4096;
 /// Descriptors for everything that is no connection.
 const DESCRIPTORS_OWN: usize = 64;
 /// When clients of a server that goes away should look for the next one.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const RECONNECT_AFTER: Duration = Duration::from_secs(1);

@@ -60,7 +60,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         authenticate(connection, to, &data.token).await;
         return;
     }
-    let (shared, address) = (Arc::clone(connection.shared()), connection.caller.address());
+    let (shared, address) = (Arc::clone(connection.shared()), connection.address());
     let outcome = match shared.limits.check_guesses(address, shared.clock.now()) {
         Err(error) => Err(error),
         Ok(()) => match slow.key().map(secrets::token_digest) {
@@ -132,7 +132,7 @@ async fn seat_once_more(
     let digest = secrets::token_digest(&token);
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
-    let subject = connection.caller.subject();
+    let subject = connection.subject();
     let subject = subject.as_deref();
     let outcome = room.join_once_more(now, former.player, subject, token, to, &connection.link);
     if !matches!(outcome, Ok(Some(_))) {
@@ -164,7 +164,7 @@ async fn create_room(
     let joining = Joining::new(Some(game_type), None, player_name, false);
     let admission = admit(shared, &joining).await?;
 
-    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
+    shared.limits.open_room(connection.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, max_players, None, |code| Settings {
         locked: false,
         private,
@@ -221,7 +221,7 @@ async fn quick_match(
         }
     }
 
-    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
+    shared.limits.open_room(connection.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, None, None, |_| Settings::default())?;
     seat_first(connection, to, room, newcomer()).await
 }
@@ -241,7 +241,7 @@ async fn reconnect(
     let Some(room) = shared.rooms.get(code) else {
         return Err(ErrorDetail::new(ErrorCode::ROOM_CLOSED, "the room has closed"));
     };
-    let subject = connection.caller.subject();
+    let subject = connection.subject();
     let returning = Returning { token, seen: epoch.zip(last_seq), attempt, subject };
     let hold = room.reconnect(shared.clock.now(), &returning, to, &connection.link)?;
     let Some(hold) = hold else { return Err(invalid()) };
@@ -251,12 +251,12 @@ async fn reconnect(
 }
 
 /// Finds out who bears a token, and keeps it in mind for what the connection asks from here on.
-async fn authenticate(connection: &mut Connection, to: Answering, token: &Secret) {
+async fn authenticate(connection: &Connection, to: Answering, token: &Secret) {
     let gateway = Arc::clone(&connection.gateway);
-    match gateway.authenticate(token, connection.caller.address()).await {
+    match gateway.authenticate(token, connection.address()).await {
         Ok(identity) => {
             let answer = Authenticated { player_name: identity.name.clone() };
-            connection.caller.identity = Some(identity);
+            connection.identify(identity);
             connection.link.answer(to, &answer).expect("our own data is plain");
         }
         Err(error) => connection.link.refuse(to, &error),
@@ -281,7 +281,8 @@ fn newcomer(
     password: Option<Secret>,
 ) -> Newcomer {
     let Admission { player_name, mut profile } = admission;
-    let identity = connection.caller.identity.as_deref();
+    let identity = connection.identity();
+    let identity = identity.as_deref();
     let own_name = identity.and_then(|identity| identity.name.clone());
     let name = player_name.or(own_name).unwrap_or(joining.player_name).as_str().to_owned();
     if let Some(identity) = identity {
@@ -290,7 +291,7 @@ fn newcomer(
         }
     }
     let (token, spectator) = (connection.shared().random.new_token(), joining.spectator);
-    let subject = connection.caller.subject();
+    let subject = identity.map(|identity| Arc::clone(&identity.subject));
     Newcomer { name, token, spectator, password, subject, profile }
 }
 

@@ -4,6 +4,7 @@
 //! headers and the shape of errors. Sockets are not its business: where `GET /ws` passes the
 //! checks, it hands out an [`Opening`] and the listener does the rest.
 
+mod admin;
 mod answer;
 mod api;
 mod body;
@@ -28,11 +29,13 @@ use hyper::{
 use matchit::Router;
 use parlor_gateway::{AddressCounts, Caller, Identity};
 use parlor_protocol::{ErrorCode, ErrorDetail};
-use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::api::Api;
-use self::pages::Page;
+pub(crate) use self::{admin::Samples, api::Api};
+use self::{
+    admin::{AdminRoute, Asking},
+    pages::Page,
+};
 use crate::{
     live::Live,
     transport::{
@@ -53,7 +56,6 @@ pub struct Site<E> {
     /// Pages of the program's own, by path. They go before the built-in ones.
     pages: HashMap<String, Page>,
     faces: Vec<Face>,
-    metrics: Arc<Registry>,
     api: Option<Api>,
 }
 
@@ -88,6 +90,7 @@ enum Route {
     Rooms,
     Room,
     Read(Read),
+    Admin(AdminRoute),
 }
 
 /// What can only be read.
@@ -134,25 +137,16 @@ impl<E: Endpoint> Site<E> {
             for (path, route) in paths {
                 routes.insert(*path, *route).expect("these paths do not conflict");
             }
+            if *face == Face::Operators {
+                for (path, route) in AdminRoute::ALL {
+                    routes.insert(path, Route::Admin(route)).expect("nor do these");
+                }
+            }
         }
-        Self {
-            endpoint,
-            routes,
-            pages: HashMap::new(),
-            faces: faces.to_vec(),
-            metrics: Arc::default(),
-            api: None,
-        }
+        Self { endpoint, routes, pages: HashMap::new(), faces: faces.to_vec(), api: None }
     }
 
-    /// Shows what is registered at `/metrics`.
-    #[must_use]
-    pub fn with_metrics(mut self, metrics: impl Into<Arc<Registry>>) -> Self {
-        self.metrics = metrics.into();
-        self
-    }
-
-    /// Answers under `/api` and `/health`.
+    /// Answers under `/api`, `/admin`, `/health` and `/metrics`.
     pub(crate) fn with_api(mut self, api: Api) -> Self {
         self.api = Some(api);
         self
@@ -195,8 +189,15 @@ impl<E: Endpoint> Site<E> {
             (Some(_), Some(_)) if cors::is_preflight(&request, &path) => cors::preflight(),
             (Some(Route::Rooms), Some(api)) => api.rooms(request, visitor).await,
             (Some(Route::Room), Some(api)) => {
-                let code = matched.ok().and_then(|matched| matched.params.get("room"));
+                let code = matched.as_ref().ok().and_then(|matched| matched.params.get("room"));
                 api.room(&request, code.unwrap_or_default(), live, visitor)
+            }
+            (Some(Route::Admin(route)), Some(api)) => {
+                let params = matched.as_ref().ok().map(|matched| &matched.params);
+                let name =
+                    params.and_then(|params| params.get("room").or(params.get("connection")));
+                let asking = Asking { visitor, live, name: name.unwrap_or_default() };
+                api.admin(route, request, asking).await
             }
             (Some(Route::Read(read)), Some(api)) => self.read(read, &request, api).await,
             (Some(_), None) | (None, _) => self.page(&request, live),
@@ -278,7 +279,7 @@ impl<E: Endpoint> Site<E> {
             Read::Health => health::health(&api.gateway).await,
             Read::Live => health::live(&api.gateway).await,
             Read::Ready => health::ready(&api.gateway).await,
-            Read::Metrics => metrics::metrics(&self.metrics, request.headers()),
+            Read::Metrics => metrics::metrics(&api.metrics, request.headers()),
         }
     }
 
