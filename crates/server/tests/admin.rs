@@ -76,7 +76,8 @@ async fn who_is_not_logged_in_is_shown_nothing() {
     operator.get("/admin/api/overview").await;
     assert_eq!(operator.post("/admin/logout", json!({})).await.status, 204);
     assert_eq!(operator.ask(Ask::get("/admin/api/overview")).await.status, 401);
-    let by_token = Ask::get("/admin/api/overview").with("Authorization", &format!("Bearer {TOKEN}"));
+    let by_token =
+        Ask::get("/admin/api/overview").with("Authorization", &format!("Bearer {TOKEN}"));
     assert_eq!(by_token.of(server.address()).await.status, 200, "a program needs no cookie");
 }
 
@@ -118,9 +119,12 @@ async fn rooms_are_found_and_shown_with_all_that_players_are_not() {
     let first = operator.get("/admin/api/rooms?limit=1").await;
     let path = format!("/admin/api/rooms?limit=1&cursor={}", first["cursor"].as_str().unwrap());
     assert_eq!(operator.get(&path).await["rooms"][0]["roomId"], ada.room.as_str());
-    for (search, expected) in
-        [("bob", &[ada.room][..]), ("TICTAC", &[cid.room]), ("nobody", &[]), ("", &[cid.room, ada.room])]
-    {
+    for (search, expected) in [
+        ("bob", &[ada.room][..]),
+        ("TICTAC", &[cid.room]),
+        ("nobody", &[]),
+        ("", &[cid.room, ada.room]),
+    ] {
         let found = operator.get(&format!("/admin/api/rooms?search={search}")).await;
         let codes: Vec<_> = found["rooms"].as_array().unwrap().iter().map(code).collect();
         assert_eq!(codes, expected, "{search}");
@@ -136,7 +140,10 @@ async fn rooms_are_found_and_shown_with_all_that_players_are_not() {
     assert!(kinds.contains(&json!("player_joined")), "{kinds:?}");
     assert!(!shown.to_string().contains("oken"), "tokens are nobody's to read");
     assert_eq!(operator.ask(Ask::get("/admin/api/rooms/ABCDEFGH")).await.code(), "ROOM_NOT_FOUND");
-    assert_eq!(operator.ask(Ask::get("/admin/api/rooms?cursor=x")).await.code(), "VALIDATION_FAILED");
+    assert_eq!(
+        operator.ask(Ask::get("/admin/api/rooms?cursor=x")).await.code(),
+        "VALIDATION_FAILED"
+    );
 }
 
 fn code(room: &Value) -> RoomCode {
@@ -161,9 +168,13 @@ async fn an_operator_sends_players_away_and_ends_rooms_and_connections() {
     assert_eq!(end_of(&mut ada).await, 4003);
 
     let listed = operator.get("/admin/api/connections").await;
-    let of_bob = listed["connections"].as_array().unwrap().iter().find(|c| c["playerId"] == bob.me.0);
+    let of_bob =
+        listed["connections"].as_array().unwrap().iter().find(|c| c["playerId"] == bob.me.0);
     let of_bob = of_bob.unwrap();
-    assert_eq!((&of_bob["codec"], &of_bob["roomId"]), (&json!("msgpack"), &json!(bob.room.as_str())));
+    assert_eq!(
+        (&of_bob["codec"], &of_bob["roomId"]),
+        (&json!("msgpack"), &json!(bob.room.as_str()))
+    );
     assert_eq!(of_bob["address"], Value::Null, "nobody in particular is on this machine");
     let found = operator.get("/admin/api/connections?search=msgpack").await;
     assert_eq!(found["total"], 1);
@@ -221,7 +232,8 @@ async fn the_overview_says_what_there_is() {
     ada.client.add_bot(&Default::default()).await.unwrap();
     ada.until_event(EventType::GameStarted).await;
     let seen = operator.get("/admin/api/overview").await;
-    for (what, expected) in [("connections", 1.0), ("rooms", 1.0), ("players", 1.0), ("bots", 1.0)] {
+    for (what, expected) in [("connections", 1.0), ("rooms", 1.0), ("players", 1.0), ("bots", 1.0)]
+    {
         assert_eq!(seen[what].as_f64(), Some(expected), "{what}");
     }
     assert_eq!(seen["draining"], false);

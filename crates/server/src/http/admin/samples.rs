@@ -59,9 +59,9 @@ impl Samples {
                 continue;
             }
             let (figures, at) = (Figures::read(&registry), now_millis());
-            if let Some((before, then)) = &before {
-                self.push(sample(before, *then, &figures, at));
-            }
+            // The first has nothing before it, so nothing has happened in between.
+            let (former, then) = before.as_ref().map_or((&figures, at), |(then, at)| (then, *at));
+            self.push(sample(former, then, &figures, at));
             before = Some((figures, at));
         }
     }
