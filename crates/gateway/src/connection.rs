@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 use parlor_core::Time;
 use parlor_protocol::{
     Answered, CloseCode, Codec, Envelope, ErrorCode, ErrorDetail, EventType, FrameKind,
-    PROTOCOL_VERSION, Request, RequestError, Unreadable, Welcome, WelcomeLimits, read_frame,
+    PROTOCOL_VERSION, Request, RequestError, RequestId, ServerDraining, Unreadable, Welcome,
+    WelcomeLimits, read_frame,
 };
+
+use tracing::{Instrument, Span};
 
 use crate::caller::Caller;
 use crate::encode::{Answering, Link, Outlet};
@@ -107,6 +110,9 @@ impl Connection {
                 },
             },
         );
+        if let Some(reconnect_after_ms) = shared.reconnect_after_ms.get().copied() {
+            outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
+        }
         Self {
             requests: Bucket::full(shared.request_rate, now),
             offences: None,
@@ -192,7 +198,8 @@ impl Connection {
     async fn go_on(&mut self, slow: Slow, handled: usize, kind: FrameKind, frame: Vec<u8>) {
         let mut waiting = Some(Waiting { slow, handled });
         while let Some(Waiting { slow, handled }) = waiting {
-            handlers::handle_slow(self, slow).await;
+            let span = self.span_of(slow.answering());
+            handlers::handle_slow(self, slow).instrument(span).await;
             waiting = self.handle_from(handled, kind, &frame);
             self.link.outlet.outbox.wake();
         }
@@ -232,7 +239,11 @@ impl Connection {
                 self.shared().metrics.acted(began.elapsed());
                 return outcome;
             }
-            (Ok(request), Some(to)) => return handlers::handle(self, request, to, now),
+            (Ok(request), Some(to)) => {
+                let is_small = matches!(request, Request::Ping | Request::Chat(_));
+                let span = if is_small { Span::none() } else { self.span_of(to) };
+                return span.in_scope(|| handlers::handle(self, request, to, now));
+            }
             (Err(RequestError::Invalid(fields)), _) => ErrorDetail::validation_failed(&fields),
             (Err(RequestError::UnknownType), _) | (Ok(_), None) => {
                 ErrorDetail::new(ErrorCode::UNKNOWN_TYPE, RequestError::UnknownType.to_string())
@@ -240,6 +251,12 @@ impl Connection {
         };
         self.link.refuse_as(answered(to), envelope.id, &error);
         None
+    }
+
+    /// For requests that are rare: what is logged while one is handled says which.
+    fn span_of(&self, to: Answering) -> Span {
+        let (kind, id) = (to.kind.as_str(), to.id.map(RequestId::get));
+        tracing::info_span!("request", connection = self.number, kind, id)
     }
 
     fn refuse_unreadable(&mut self, error: Unreadable, now: Time) {

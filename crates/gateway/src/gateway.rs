@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
 use parlor_protocol::{
-    CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms,
+    CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms, Phase,
     RoomCode, RoomList, Secret, ServerDraining,
 };
 use parlor_store::{DynSessionStore, MemorySessionStore, StoreError};
@@ -160,7 +160,16 @@ impl Gateway {
         in_play
     }
 
-    /// Resolves when there is no such room, which is looked at a few times a second.
+    /// Rooms in which a match is on, also where those who play it are away for the moment.
+    pub fn games_running(&self) -> usize {
+        let mut running = 0;
+        self.shared
+            .rooms
+            .for_each(|room| running += usize::from(room.info().phase == Phase::Playing));
+        running
+    }
+
+    /// Resolves when no match is on where someone who plays it is there, which is looked at a few times a second.
     pub async fn no_game_in_play(&self) {
         while self.games_in_play() > 0 {
             tokio::time::sleep(LOOKS_FOR_GAMES_EVERY).await;
@@ -222,8 +231,9 @@ impl Gateway {
 
     /// Takes nobody new from now on, and tells everyone to come back after `reconnect_after`.
     pub fn drain(&self, reconnect_after: Duration) {
-        self.shared.draining.cancel();
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
+        let reconnect_after_ms = *self.shared.reconnect_after_ms.get_or_init(|| reconnect_after_ms);
+        self.shared.draining.cancel();
         self.shared.connections.for_each(|peer| {
             let outlet = &peer.outlet;
             outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });

@@ -1,7 +1,7 @@
 //! What every room and every connection of a gateway works with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) asked: Asked,
     /// Cancelled when the gateway takes nobody new.
     pub(crate) draining: CancellationToken,
+    /// Set when the gateway takes nobody new: how long its clients are told to wait.
+    pub(crate) reconnect_after_ms: OnceLock<u64>,
     numbers: AtomicU64,
 }
 
@@ -87,6 +89,7 @@ impl Shared {
             newsroom: Newsroom::new(config.lifecycle_news_max),
             asked,
             draining: CancellationToken::new(),
+            reconnect_after_ms: OnceLock::new(),
             numbers: AtomicU64::new(1),
             config,
         }

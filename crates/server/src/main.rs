@@ -77,7 +77,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(told)) => serve(&told),
         Some(Command::Config { schema: true, .. }) => show(&schema()).map(|()| ExitCode::SUCCESS),
         Some(Command::Config { schema: false, told }) => {
-            told.read().and_then(|read| show(&effective(&read))).map(|()| ExitCode::SUCCESS)
+            let checked = told.read().and_then(|read| check(&read).map(|_| read));
+            checked.and_then(|read| show(&effective(&read))).map(|()| ExitCode::SUCCESS)
         }
         None => serve(&cli.told),
     };
@@ -89,13 +90,14 @@ fn main() -> ExitCode {
 
 fn serve(told: &Told) -> Result<ExitCode, String> {
     let read = told.read()?;
-    let log = start_log(&read.settings.log, read.settings.log_format)?;
+    let Checked { filter, jwt } = check(&read)?;
+    let log = start_log(filter, read.settings.log_format);
 
     for warning in read.settings.warnings() {
         warn!("{warning}");
     }
 
-    let jwt = read.settings.authenticator().map_err(|error| error.to_string())?.map(Arc::new);
+    let jwt = jwt.map(Arc::new);
     let config = read.settings.config();
     let mut server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
     if let Some(jwt) = &jwt {
@@ -117,6 +119,22 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
     Ok(exit_code(&stopped))
 }
 
+/// What settings lead to that may turn out to be of no use.
+struct Checked {
+    filter: EnvFilter,
+    jwt: Option<Jwt>,
+}
+
+/// Whether a server could be started with these settings, but for the addresses.
+fn check(read: &Read) -> Result<Checked, String> {
+    let filter = filter(&read.settings.log)?;
+    if let Some(tls) = &read.settings.config().tls {
+        tls.check().map_err(|error| error.to_string())?;
+    }
+    let jwt = read.settings.authenticator().map_err(|error| error.to_string())?;
+    Ok(Checked { filter, jwt })
+}
+
 /// What the settings are now. Those that cannot change while the server runs are named, and stay.
 fn read_again(
     told: &Told,
@@ -125,15 +143,14 @@ fn read_again(
     log: &Handle<EnvFilter, Registry>,
 ) -> Result<Read, String> {
     let again = told.read()?;
-    let filter = filter(&again.settings.log)?;
-    log.reload(filter).map_err(|error| error.to_string())?;
+    // All of it, before any of it holds.
+    let Checked { filter, jwt: _ } = check(&again)?;
     if let Some(jwt) = jwt {
         jwt.read_again().map_err(|error| error.to_string())?;
     }
-    for (now, at_start) in again.effective.iter().zip(&at_start.effective) {
-        if now.waits_for_a_start(at_start) {
-            warn!(setting = now.name, "cannot change while the server runs: start it again");
-        }
+    log.reload(filter).map_err(|error| error.to_string())?;
+    for setting in again.settings.wait_for_a_start(&at_start.settings) {
+        warn!(setting, "cannot change while the server runs: start it again");
     }
     Ok(again)
 }
@@ -166,8 +183,8 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
         .map_err(|error| format!("cannot read the log filter {text:?}: {error}"))
 }
 
-fn start_log(text: &str, format: LogFormat) -> Result<Handle<EnvFilter, Registry>, String> {
-    let (filter, handle) = reload::Layer::new(filter(text)?);
+fn start_log(filter: EnvFilter, format: LogFormat) -> Handle<EnvFilter, Registry> {
+    let (filter, handle) = reload::Layer::new(filter);
     let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
@@ -176,7 +193,7 @@ fn start_log(text: &str, format: LogFormat) -> Result<Handle<EnvFilter, Registry
         LogFormat::Text => registry.with(log).init(),
         LogFormat::Json => registry.with(log.json()).init(),
     }
-    Ok(handle)
+    handle
 }
 
 /// What to do about it.

@@ -192,14 +192,18 @@ impl Server {
             players = players.with_page(path, content_type, body);
         }
 
-        let serve = |listener, site, tls| {
+        let serve = |listener, site, config: &ServerConfig, tls| {
             let address = config.listen;
             Listening::start_with(listener, site, config.clone(), Arc::clone(&live), tls)
                 .map_err(|source| StartError::Listen { address, source })
         };
-        let listening = serve(listener, players, tls.clone())?;
+        let listening = serve(listener, players, &config, tls.clone())?;
         let ops = match ops_listener {
-            Some(listener) => Some(serve(listener, site(&[Face::Operators]), None)?),
+            // Those who watch a server are no clients of its proxy.
+            Some(listener) => {
+                let config = ServerConfig { proxy_protocol: false, ..config.clone() };
+                Some(serve(listener, site(&[Face::Operators]), &config, None)?)
+            }
             None => None,
         };
         info!(address = %listening.address(), tls = tls.is_some(), "listening");
@@ -254,7 +258,7 @@ impl Server {
                 signal = signals.next() => match signal {
                     // Losing the race drops the server, which cuts what was still being closed.
                     Signal::Stop => break Stopped {
-                        games_cut: gateway.games_in_play(),
+                        games_cut: gateway.games_running(),
                         connections_cut: gateway.connection_count(),
                         at_once: true,
                     },
@@ -324,7 +328,7 @@ impl Running {
         self.gateway.drain(RECONNECT_AFTER);
         let ended = self.gateway.no_game_in_play();
         let _in_time = tokio::time::timeout(self.games_drain_time_max, ended).await;
-        let games_cut = self.gateway.games_in_play();
+        let games_cut = self.gateway.games_running();
         let transport::Stopped { connections_cut } = self.listening.stop().await;
         if let Some(ops) = self.ops {
             ops.stop().await;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Whoever sent a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visitor {
+    pub(crate) address: IpAddr,
     /// What it is counted under, if it is counted.
     pub(crate) key: Option<AddressKey>,
     /// Whether it came by TLS, to us or to a proxy that says so.

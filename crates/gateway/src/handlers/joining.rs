@@ -29,6 +29,16 @@ pub(crate) enum Slow {
 }
 
 impl Slow {
+    pub(crate) fn answering(&self) -> Answering {
+        match self {
+            Self::CreateRoom(to, _)
+            | Self::JoinRoom(to, _)
+            | Self::QuickMatch(to, _)
+            | Self::Reconnect(to, _)
+            | Self::Authenticate(to, _) => *to,
+        }
+    }
+
     /// What makes it safe to ask once more.
     fn key(&self) -> Option<&Secret> {
         match self {
@@ -45,13 +55,7 @@ impl Slow {
 /// Nothing is half done when this is dropped while it waits: a session is saved before its seat
 /// exists, and one that leads to no seat expires.
 pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
-    let to = match &slow {
-        Slow::CreateRoom(to, _)
-        | Slow::JoinRoom(to, _)
-        | Slow::QuickMatch(to, _)
-        | Slow::Reconnect(to, _)
-        | Slow::Authenticate(to, _) => *to,
-    };
+    let to = slow.answering();
     if connection.seat.held().is_some() {
         connection.link.refuse(to, &already_in_room());
         return;

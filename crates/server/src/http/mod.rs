@@ -14,7 +14,7 @@ mod metrics;
 mod openapi;
 mod pages;
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
@@ -82,6 +82,8 @@ pub(crate) struct Opening {
     pub(crate) subprotocol: Option<&'static str>,
     pub(crate) place: OwnedSemaphorePermit,
     pub(crate) caller: Caller,
+    /// Where the client is.
+    pub(crate) client: IpAddr,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +242,10 @@ impl<E: Endpoint> Site<E> {
                     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
                 }
                 let caller = Caller { place: Some(of_address), identity };
-                (answer, Some(Opening { upgrade, subprotocol, place, caller }))
+                (
+                    answer,
+                    Some(Opening { upgrade, subprotocol, place, caller, client: visitor.address }),
+                )
             }
             // What it checks has been checked.
             Err(_) => (refused(Refusal::Key), None),
