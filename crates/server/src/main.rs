@@ -1,6 +1,8 @@
 //! The `parlor` program: a game server with the games in the box.
 
 mod settings;
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/absent.rs")]
+mod telemetry;
 
 use std::{
     env,
@@ -21,7 +23,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use self::settings::{Given, LogFormat, Read};
+use self::{
+    settings::{Given, LogFormat, Read},
+    telemetry::Telemetry,
+};
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -91,7 +96,7 @@ fn main() -> ExitCode {
 fn serve(told: &Told) -> Result<ExitCode, String> {
     let read = told.read()?;
     let Checked { filter, jwt } = check(&read)?;
-    let log = start_log(filter, read.settings.log_format);
+    let Log { filter: log, telemetry } = start_log(filter, &read)?;
 
     for warning in read.settings.warnings() {
         warn!("{warning}");
@@ -116,6 +121,9 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
             Some(advice) => format!("{error}\n{advice}"),
             None => error.to_string(),
         })?;
+    if let Some(telemetry) = telemetry {
+        telemetry.shut_down();
+    }
     Ok(exit_code(&stopped))
 }
 
@@ -183,17 +191,32 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
         .map_err(|error| format!("cannot read the log filter {text:?}: {error}"))
 }
 
-fn start_log(filter: EnvFilter, format: LogFormat) -> Handle<EnvFilter, Registry> {
+/// The log at work.
+struct Log {
+    filter: Handle<EnvFilter, Registry>,
+    telemetry: Option<Telemetry>,
+}
+
+fn start_log(filter: EnvFilter, read: &Read) -> Result<Log, String> {
     let (filter, handle) = reload::Layer::new(filter);
+    let (telemetry, spans) = match &read.settings.otlp_endpoint.0 {
+        Some(endpoint) => {
+            let telemetry = Telemetry::to(endpoint)
+                .map_err(|error| format!("cannot send spans to {endpoint}: {error}"))?;
+            let layer = telemetry.layer();
+            (Some(telemetry), Some(layer))
+        }
+        None => (None, None),
+    };
     let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
+    let registry = tracing_subscriber::registry().with(filter).with(spans);
+    match read.settings.log_format {
         LogFormat::Text => registry.with(log).init(),
         LogFormat::Json => registry.with(log.json()).init(),
     }
-    handle
+    Ok(Log { filter: handle, telemetry })
 }
 
 /// What to do about it.

@@ -121,6 +121,9 @@ settings! {
 
     /// What to log: error, warn, info, debug, or more finely, as in info,parlor_server=debug.
     log: String = "info".to_owned(), Live;
+    /// Where to send spans, by OTLP over HTTP: http://127.0.0.1:4318/v1/traces. For programs built with the feature
+    /// `otlp`.
+    otlp_endpoint: Maybe<String> = Maybe(None), AtStart;
     /// How to log it: text for people, json for programs.
     log_format: LogFormat = LogFormat::Text, AtStart;
 

@@ -82,9 +82,7 @@ impl Proxies {
     /// What the header lists, the last added last.
     fn entries(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         match self.header {
-            ProxyHeader::XForwardedFor => {
-                listed(headers, &X_FORWARDED_FOR).map(|entry| address(entry)).collect()
-            }
+            ProxyHeader::XForwardedFor => listed(headers, &X_FORWARDED_FOR).map(address).collect(),
             ProxyHeader::Forwarded => listed(headers, &FORWARDED)
                 .map(|element| parameter(element, "for").and_then(address))
                 .collect(),

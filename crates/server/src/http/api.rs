@@ -122,7 +122,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let asked = match body::json::<OpenRoom, _>(&head.headers, body, &self.limits).await {
             Ok(asked) => asked,
-            Err(refused) => return refused,
+            Err(refused) => return refused.answer(),
         };
         match self.gateway.rooms().create_for(visitor.key, NewRoom::from(asked)) {
             Ok(room) => {

@@ -196,8 +196,8 @@ impl<E: Endpoint> Site<E> {
             }
             (Some(Route::Admin(route)), Some(api)) => {
                 let params = matched.as_ref().ok().map(|matched| &matched.params);
-                let name =
-                    params.and_then(|params| params.get("room").or(params.get("connection")));
+                let name = params
+                    .and_then(|params| params.get("room").or_else(|| params.get("connection")));
                 let asking = Asking { visitor, live, name: name.unwrap_or_default() };
                 api.admin(route, request, asking).await
             }

@@ -26,7 +26,8 @@ use validator::Validate;
 pub(crate) use self::{figures::Figures, samples::Samples, sessions::Sessions};
 
 use super::{
-    Answer, Api, answer,
+    Answer, Api,
+    answer::{self, Refusal},
     api::{no_such_room, unauthorized},
     body, wrong_method,
 };
@@ -116,7 +117,7 @@ impl Api {
         }
         let granted = match route {
             AdminRoute::Login => self.log_in(request, &asking).await,
-            AdminRoute::Logout => self.log_out(&request),
+            AdminRoute::Logout => Ok(self.log_out(&request)),
             AdminRoute::Overview => Ok(answer::json(StatusCode::OK, &self.overview())),
             AdminRoute::Rooms => self.list_all_rooms(&request).await,
             AdminRoute::Room => self.inspect(asking.name),
@@ -127,7 +128,7 @@ impl Api {
             AdminRoute::Notice => self.notice(request).await,
             AdminRoute::Drain => self.begin_drain(request).await,
         };
-        granted.unwrap_or_else(|refused| refused)
+        granted.unwrap_or_else(Refusal::answer)
     }
 
     /// Whether whoever asks may, and it is no other site that lets a browser ask.
@@ -157,15 +158,15 @@ impl Api {
         &self,
         request: Request<Incoming>,
         asking: &Asking<'_>,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Answer, Refusal> {
         let key = asking.visitor.key;
-        self.gateway.check_guesses(key).map_err(answer::refusal)?;
+        self.gateway.check_guesses(key)?;
         let Authenticate { token } = self.body(request).await?;
         if !asking.live.is_admin_token(token.expose()) {
             self.gateway.guessed_wrong(key);
             tracing::warn!(address = ?key.map(|key| key.address()), "somebody failed to log in");
-            let error = ErrorDetail::new(ErrorCode::UNAUTHORIZED, "this is not the admin token");
-            return Err(unauthorized(error));
+            let message = "this is not the admin token";
+            return Err(ErrorDetail::new(ErrorCode::UNAUTHORIZED, message).into());
         }
         let session = self.sessions.open();
         let secure = if asking.visitor.is_secure { "; Secure" } else { "" };
@@ -177,13 +178,11 @@ impl Api {
         Ok(with_cookie(&cookie))
     }
 
-    fn log_out(&self, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    fn log_out(&self, request: &Request<Incoming>) -> Answer {
         if let Some(cookie) = cookie(request.headers()) {
             self.sessions.close(cookie);
         }
-        Ok(with_cookie(&format!(
-            "{COOKIE_NAME}=; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=0"
-        )))
+        with_cookie(&format!("{COOKIE_NAME}=; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=0"))
     }
 
     fn overview(&self) -> impl Serialize + use<> {
@@ -210,47 +209,46 @@ impl Api {
         })
     }
 
-    async fn list_all_rooms(&self, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    async fn list_all_rooms(&self, request: &Request<Incoming>) -> Result<Answer, Refusal> {
         let Page { search, limit, cursor } = page(request)?;
         let operators = self.gateway.operators();
         let limit = limit.unwrap_or(PAGE_DEFAULT) as usize;
         let look = move || operators.rooms(&search, limit, cursor.as_deref());
-        let page = spawn_blocking(look).await.map_err(|_| broken())?.map_err(answer::refusal)?;
+        let page = spawn_blocking(look).await.map_err(|_| broken())??;
         Ok(answer::json(StatusCode::OK, &page))
     }
 
-    async fn list_connections(&self, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    async fn list_connections(&self, request: &Request<Incoming>) -> Result<Answer, Refusal> {
         let Page { search, limit, cursor } = page(request)?;
         let operators = self.gateway.operators();
         let limit = limit.unwrap_or(PAGE_DEFAULT) as usize;
         let look = move || operators.connections(&search, limit, cursor.as_deref());
-        let page = spawn_blocking(look).await.map_err(|_| broken())?.map_err(answer::refusal)?;
+        let page = spawn_blocking(look).await.map_err(|_| broken())??;
         Ok(answer::json(StatusCode::OK, &page))
     }
 
-    fn inspect(&self, code: &str) -> Result<Answer, Answer> {
+    fn inspect(&self, code: &str) -> Result<Answer, Refusal> {
         let room = RoomCode::parse(code).and_then(|code| self.gateway.operators().room(code));
-        let room = room.ok_or_else(|| answer::refusal(no_such_room()))?;
+        let room = room.ok_or_else(no_such_room)?;
         let mut told = json!(room);
         told["room"]["private"] = room.private.into();
         Ok(answer::json(StatusCode::OK, &told))
     }
 
-    async fn kick(&self, request: Request<Incoming>, code: &str) -> Result<Answer, Answer> {
+    async fn kick(&self, request: Request<Incoming>, code: &str) -> Result<Answer, Refusal> {
         let KickPlayer { player_id, ban } = self.body(request).await?;
-        let code = RoomCode::parse(code).ok_or_else(|| answer::refusal(no_such_room()))?;
-        let kicked = self.gateway.operators().kick(code, player_id, ban);
-        kicked.map_err(answer::refusal)?;
+        let code = RoomCode::parse(code).ok_or_else(no_such_room)?;
+        self.gateway.operators().kick(code, player_id, ban)?;
         tracing::info!(room = %code, player = player_id.0, ban, "an operator sent a player away");
         Ok(answer::no_content())
     }
 
-    async fn close(&self, request: Request<Incoming>, code: &str) -> Result<Answer, Answer> {
+    async fn close(&self, request: Request<Incoming>, code: &str) -> Result<Answer, Refusal> {
         let NoData {} = self.body(request).await?;
         let closed = RoomCode::parse(code)
             .is_some_and(|code| self.gateway.rooms().close(code, CloseReason::Admin));
         if !closed {
-            return Err(answer::refusal(no_such_room()));
+            return Err(no_such_room().into());
         }
         tracing::info!(room = code, "an operator closed a room");
         Ok(answer::no_content())
@@ -260,21 +258,21 @@ impl Api {
         &self,
         request: Request<Incoming>,
         number: &str,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Answer, Refusal> {
         let NoData {} = self.body(request).await?;
         let closed =
             number.parse().is_ok_and(|number| self.gateway.operators().close_connection(number));
         if closed { Ok(answer::no_content()) } else { Err(no_such_connection()) }
     }
 
-    async fn notice(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn notice(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
         let ServerNotice { text } = self.body(request).await?;
         let told = self.gateway.operators().notice(&text);
         tracing::info!(told, "an operator told everyone something");
         Ok(answer::json(StatusCode::OK, &json!({ "told": told })))
     }
 
-    async fn begin_drain(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn begin_drain(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
         let NoData {} = self.body(request).await?;
         tracing::info!("an operator stops the server");
         self.gateway.drain(crate::server::RECONNECT_AFTER);
@@ -284,18 +282,18 @@ impl Api {
     async fn body<T: serde::de::DeserializeOwned + Validate>(
         &self,
         request: Request<Incoming>,
-    ) -> Result<T, Answer> {
+    ) -> Result<T, Refusal> {
         let (head, body) = request.into_parts();
         body::json(&head.headers, body, &self.limits).await
     }
 }
 
-fn page(request: &Request<Incoming>) -> Result<Page, Answer> {
+fn page(request: &Request<Incoming>) -> Result<Page, Refusal> {
     let query = request.uri().query().unwrap_or_default();
     let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
     let given = parameters.iter().filter(|(name, value)| name != "cursor" || !value.is_empty());
     let pairs = given.map(|(name, value)| (name.as_ref(), value.as_ref()));
-    read_query(pairs, &["limit"]).map_err(answer::refusal)
+    Ok(read_query(pairs, &["limit"])?)
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -315,13 +313,13 @@ fn with_cookie(cookie: &str) -> Answer {
     answer
 }
 
-fn no_such_connection() -> Answer {
-    answer::error(StatusCode::NOT_FOUND, super::NOT_FOUND, "no connection has this number")
+fn no_such_connection() -> Refusal {
+    let error = ErrorDetail::new(super::NOT_FOUND, "no connection has this number");
+    Refusal::new(StatusCode::NOT_FOUND, error)
 }
 
-fn broken() -> Answer {
-    let message = "the rooms could not be looked at";
-    answer::error(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::INTERNAL, message)
+fn broken() -> ErrorDetail {
+    ErrorDetail::new(ErrorCode::INTERNAL, "the rooms could not be looked at")
 }
 
 const COOKIE_NAME: &str = "parlor_admin";
