@@ -165,7 +165,7 @@ async fn create_room(
     let shared = connection.shared();
     refuse_while_draining(shared)?;
 
-    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
 
     shared.limits.open_room(connection.address(), shared.clock.now())?;
@@ -190,7 +190,7 @@ async fn join_room(
     let room = room_id
         .and_then(|code| shared.rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
-    let joining = Joining::new(None, Some(room.code()), player_name, spectator);
+    let joining = Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
     let admission = admit(connection.shared(), &joining).await?;
     let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
@@ -206,7 +206,7 @@ async fn quick_match(
     let options = game.read_options(options)?;
     let shared = connection.shared();
     refuse_while_draining(shared)?;
-    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
     let newcomer = || newcomer(connection, joining.clone(), admission.clone(), None);
 
@@ -285,8 +285,7 @@ fn newcomer(
     password: Option<Secret>,
 ) -> Newcomer {
     let Admission { player_name, mut profile } = admission;
-    let identity = connection.identity();
-    let identity = identity.as_deref();
+    let identity = joining.identity.as_deref();
     let own_name = identity.and_then(|identity| identity.name.clone());
     let name = player_name.or(own_name).unwrap_or(joining.player_name).as_str().to_owned();
     if let Some(identity) = identity {
