@@ -217,12 +217,12 @@ impl Server {
     /// Serves until the process is told to stop, by SIGINT or SIGTERM, then drains.
     ///
     /// Says on standard output where it listens. Told to stop a second time, it stops at once.
-    pub async fn run(self) -> Result<Stopped, StartError> {
-        self.run_reloading(|| None).await
+    pub async fn run(self) -> Result<(), StartError> {
+        self.run_reloading(|| None).await.map(|_| ())
     }
 
-    /// The same; at SIGHUP it takes over what `reload` gives, if that is something: see
-    /// [`Running::reconfigure`].
+    /// The same, and says what was left undone. At SIGHUP it takes over what `reload` gives, if that is
+    /// something: see [`Running::reconfigure`].
     pub async fn run_reloading(
         self,
         mut reload: impl FnMut() -> Option<ServerConfig>,

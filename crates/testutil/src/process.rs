@@ -31,6 +31,7 @@ impl Server {
     pub fn start(binary: &str) -> Self {
         let mut process = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

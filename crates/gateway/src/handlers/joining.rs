@@ -190,7 +190,8 @@ async fn join_room(
     let room = room_id
         .and_then(|code| shared.rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
-    let joining = Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
+    let joining =
+        Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
     let admission = admit(connection.shared(), &joining).await?;
     let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
