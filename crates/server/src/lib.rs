@@ -28,6 +28,9 @@ pub use parlor_gateway::{
     Admission, AuthenticateError, Authenticator, Identity, JoinHook, Joining, Lifecycle, NewRoom,
     NoNews, Occupant, RoomChange, RoomNews, Rooms,
 };
+/// What [`Server::session_store`] takes.
+pub use parlor_store as store;
+
 /// The shapes of what is sent and refused.
 pub use parlor_protocol as protocol;
 

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parlor_core::Game;
 use parlor_gateway::{Authenticator, Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
+use parlor_store::SessionStore;
 use prometheus_client::registry::Registry;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -142,6 +143,13 @@ impl Server {
     #[must_use]
     pub fn join_hook(mut self, hook: impl JoinHook) -> Self {
         self.gateway = self.gateway.join_hook(hook);
+        self
+    }
+
+    /// Keeps in `store` where players find their seats again, in place of memory.
+    #[must_use]
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.gateway = self.gateway.session_store(Arc::new(store));
         self
     }
 

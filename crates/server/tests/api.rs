@@ -1,10 +1,15 @@
 //! The HTTP API: what it answers, what it refuses, and that its own description of both is true.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use parlor_client::protocol::{Codec, EventType, RoomCode, Secret};
 use parlor_client::{new_room, seat_in};
+use parlor_core::{About, Ctx, Game, GameError, PlayerId, Rules, StartRule, Viewer};
 use parlor_games::{LiarsDice, TicTacToe, liars_dice, tictactoe};
+use parlor_server::store::{Session, SessionKey, SessionStore, StoreError};
 use parlor_server::{Server, ServerConfig};
 use parlor_testutil::games::{Counting, Secrets};
 use parlor_testutil::http::{Answered, Ask};
@@ -154,7 +159,7 @@ async fn what_is_wrong_is_said_as_on_the_socket() {
 #[tokio::test]
 async fn a_draining_server_opens_no_room() {
     let server = server();
-    server.gateway().drain(std::time::Duration::from_secs(1));
+    server.gateway().drain(Duration::from_secs(1));
     let answer = post(&server, json!({"gameType": "tictactoe"})).await;
     assert_eq!((answer.status, &*answer.code()), (503, "DRAINING"));
     assert_eq!(answer.header("retry-after"), Some("5"));
@@ -229,11 +234,64 @@ async fn health_says_whether_to_send_players_here() {
         assert_eq!(told["status"], "ok");
         assert!(told["latencyMs"].as_f64().unwrap() < 500.0);
     }
-    server.gateway().drain(std::time::Duration::from_secs(1));
+    server.gateway().drain(Duration::from_secs(1));
     for (path, status) in [("/health/live", 200), ("/health/ready", 503), ("/health", 503)] {
         assert_eq!(get(&server, path).await.status, status, "{path} while it drains");
     }
     assert_eq!(get(&server, "/health").await.json()["status"], "draining");
+}
+
+/// Where sessions are kept that is away.
+struct Away;
+
+impl SessionStore for Away {
+    async fn load(&self, _: SessionKey) -> Result<Option<Session>, StoreError> {
+        Err(StoreError::Unavailable("gone for lunch".to_owned()))
+    }
+
+    async fn save(&self, _: SessionKey, _: Session, _: Duration) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn remove(&self, _: SessionKey) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn health_names_what_is_away() {
+    let server = TestServer::start(|server| server.game(TicTacToe).session_store(Away));
+    for (path, status) in [("/health/live", 200), ("/health/ready", 503), ("/health", 503)] {
+        assert_eq!(get(&server, path).await.status, status, "{path}");
+    }
+    let health = get(&server, "/health").await.json();
+    assert_eq!(
+        (&health["status"], &health["dependencies"]["driver"]["status"]),
+        (&json!("down"), &json!("ok"))
+    );
+    let sessions = &health["dependencies"]["sessions"];
+    assert_eq!(sessions["status"], "down");
+    assert!(sessions["error"].as_str().unwrap().contains("gone for lunch"), "{sessions}");
+}
+
+/// A room's deadline takes far longer than a server that is well needs to answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_deadlines_are_stuck_is_not_alive() {
+    let mut config = ServerConfig::default();
+    config.gateway.driver_shards = 1;
+    config.games_drain_time_max = Duration::ZERO;
+    let server = TestServer::with_config(config, |server| server.game(Stuck));
+    let (client, mut events) = server.connect(Codec::Json).await;
+    assert_eq!(get(&server, "/health/live").await.status, 200);
+    client.create_room::<()>(&new_room("stuck", name("Ada"))).await.unwrap();
+    let (stuck, until) = (Stuck::GATE.get().unwrap(), Duration::from_secs(30));
+    stuck.0.lock().unwrap().recv_timeout(until).expect("the deadline has come");
+    // What blocks the thread that minds sockets keeps it from answering at all, which whoever asks takes for a no.
+    let asked = tokio::time::timeout(Duration::from_secs(2), get(&server, "/health/live")).await;
+    assert!(asked.is_err() || asked.is_ok_and(|answer| answer.status == 503));
+    stuck.1.send(()).unwrap();
+    events.skip_to(EventType::GameFinished).await.unwrap();
+    assert_eq!(get(&server, "/health/live").await.status, 200);
 }
 
 #[tokio::test]
@@ -323,4 +381,73 @@ async fn links_to_rooms_lead_where_players_are_told_to_go() {
     let code = room["roomId"].as_str().unwrap();
     let url = format!("https://games.example/play/tictactoe?room={code}");
     assert_eq!(room["joinUrl"], url);
+}
+
+/// A game whose only timer waits until it is let go.
+#[derive(Clone, Copy, Debug)]
+struct Stuck;
+
+/// Where it says that it waits, and where it is let go.
+type Gate = (Mutex<Receiver<()>>, Sender<()>);
+
+impl Stuck {
+    const GATE: &'static OnceLock<Gate> = &GATE;
+}
+
+static GATE: OnceLock<Gate> = OnceLock::new();
+static INSIDE: OnceLock<(Sender<()>, Mutex<Receiver<()>>)> = OnceLock::new();
+
+impl Game for Stuck {
+    const GAME_TYPE: &'static str = "stuck";
+    type Options = Value;
+    type State = ();
+    type Action = Value;
+    type Event = Value;
+    type View = ();
+    type Timer = ();
+    type Outcome = ();
+
+    fn about(&self) -> About {
+        About::new("Stuck", 1, 1)
+    }
+
+    fn rules(&self, _: &Value) -> Rules {
+        let mut rules = Rules::seats(1, 1);
+        rules.start = StartRule::WhenFull;
+        rules
+    }
+
+    fn setup(&self, _: &Value, _: &mut Ctx<'_, Self>) -> Result<(), GameError> {
+        let (told, hear) = channel();
+        let (go, wait) = channel();
+        let _ = GATE.set((Mutex::new(hear), go));
+        let _ = INSIDE.set((told, Mutex::new(wait)));
+        Ok(())
+    }
+
+    fn on_start(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) -> Result<(), GameError> {
+        ctx.set_timer((), Duration::from_millis(1));
+        Ok(())
+    }
+
+    fn on_timer(&self, (): &mut (), (): (), ctx: &mut Ctx<'_, Self>) -> Result<(), GameError> {
+        let (told, wait) = INSIDE.get().expect("it is set up");
+        told.send(()).expect("the test waits");
+        let wait = wait.lock().expect("nobody else waits");
+        wait.recv_timeout(Duration::from_secs(20)).expect("the test lets it go");
+        ctx.finish(());
+        Ok(())
+    }
+
+    fn on_action(
+        &self,
+        (): &mut (),
+        _: PlayerId,
+        _: Value,
+        _: &mut Ctx<'_, Self>,
+    ) -> Result<(), GameError> {
+        Ok(())
+    }
+
+    fn view(&self, (): &(), _: Viewer) {}
 }
