@@ -65,6 +65,15 @@ impl Proxies {
         client
     }
 
+    /// Whether a request bears a word that would be taken if it came from a trusted proxy, and does not.
+    pub(crate) fn pass_over(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let name = match self.header {
+            ProxyHeader::XForwardedFor => &X_FORWARDED_FOR,
+            ProxyHeader::Forwarded => &FORWARDED,
+        };
+        headers.contains_key(name) && !self.trust(peer)
+    }
+
     /// Whether the client of a request came by TLS, as far as a trusted proxy says so.
     pub(crate) fn is_secure(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         if !self.trust(peer) {
@@ -171,6 +180,14 @@ mod tests {
     fn one_that_is_not_trusted_speaks_for_itself_alone() {
         check(ProxyHeader::XForwardedFor, "203.0.113.7", &["1.2.3.4"], "203.0.113.7");
         check(ProxyHeader::Forwarded, "203.0.113.7", &["for=1.2.3.4"], "203.0.113.7");
+        let mut headers = HeaderMap::new();
+        let proxies =
+            Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() };
+        let passes_over =
+            |headers: &HeaderMap, peer: &str| proxies.pass_over(peer.parse().unwrap(), headers);
+        assert!(!passes_over(&headers, "203.0.113.7"));
+        headers.insert(X_FORWARDED_FOR, "1.2.3.4".parse().unwrap());
+        assert!(passes_over(&headers, "203.0.113.7") && !passes_over(&headers, "10.0.0.1"));
     }
 
     #[test]

@@ -37,13 +37,7 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("stdout can be read");
-        let address = line
-            .trim_end()
-            .strip_prefix("listening on http://")
-            .and_then(|address| address.parse().ok())
-            .unwrap_or_else(|| panic!("the first line says where it listens: {line:?}"));
+        let address = listens_at(&mut output);
         Self { process, address, _output: output }
     }
 
@@ -73,6 +67,8 @@ impl Drop for Server {
 pub struct Program {
     process: Child,
     address: SocketAddr,
+    /// Held, so that the program can go on writing to it.
+    _output: BufReader<ChildStdout>,
     /// The lines of its log, as they come.
     lines: Receiver<Value>,
     /// Those that were looked at.
@@ -107,14 +103,8 @@ impl Program {
             }
         });
         let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("stdout can be read");
-        let address = line
-            .trim_end()
-            .strip_prefix("listening on http://")
-            .and_then(|address| address.parse().ok())
-            .unwrap_or_else(|| panic!("the first line says where it listens: {line:?}"));
-        Self { process, address, lines, log: Vec::new() }
+        let address = listens_at(&mut output);
+        Self { process, address, _output: output, lines, log: Vec::new() }
     }
 
     /// Where it listens.
@@ -173,4 +163,14 @@ impl Drop for Program {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// What the first line says.
+fn listens_at(output: &mut impl BufRead) -> SocketAddr {
+    let mut line = String::new();
+    output.read_line(&mut line).expect("stdout can be read");
+    line.trim_end()
+        .strip_prefix("listening on http://")
+        .and_then(|address| address.parse().ok())
+        .unwrap_or_else(|| panic!("the first line says where it listens: {line:?}"))
 }

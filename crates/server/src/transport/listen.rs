@@ -11,7 +11,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Once},
     time::Duration,
 };
 
@@ -88,6 +88,7 @@ impl Listening {
             tls,
             config,
             stop: stop.clone(),
+            proxy_warned: Once::new(),
         });
         let task = tokio::spawn(serve(listener, front).instrument(debug_span!("listen", %address)));
         Ok(Self { address, stop, task: AbortOnDropHandle::new(task) })
@@ -122,9 +123,21 @@ struct Front<E> {
     tls: Option<Arc<Tls>>,
     config: ServerConfig,
     stop: CancellationToken,
+    /// Told when first somebody speaks for others and is not trusted.
+    proxy_warned: Once,
 }
 
 impl<E: Endpoint> Front<E> {
+    /// Says once that there may be a proxy which the settings do not name.
+    fn warn_of_proxy(&self, peer: IpAddr) {
+        self.proxy_warned.call_once(|| {
+            warn!(
+                %peer,
+                "not in trusted_proxies, and says for whom it asks: if this is a proxy of yours, all who come by it count as one"
+            );
+        });
+    }
+
     /// A place for a new socket among those of its address. Proxies bring many clients.
     fn enter(&self, peer: SocketAddr) -> Option<AddressPlace> {
         let live = self.live.load();
@@ -322,6 +335,9 @@ where
         let opening = &opening;
         async move {
             let live = front.live.load_full();
+            if live.proxies.pass_over(peer.ip(), request.headers()) {
+                front.warn_of_proxy(peer.ip());
+            }
             let visitor = live.visitor(peer, front.tls.is_some(), request.headers());
             let (answer, opened) = front.site.answer(request, &visitor, &live, &front.door).await;
             *opening.lock() = opened;

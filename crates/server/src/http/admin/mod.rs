@@ -14,6 +14,7 @@ use hyper::{
     header::{COOKIE, HeaderValue, ORIGIN, SET_COOKIE},
 };
 use parlor_core::CloseReason;
+use parlor_gateway::Operators;
 use parlor_protocol::{
     Authenticate, ErrorCode, ErrorDetail, KickPlayer, NoData, RoomCode, ServerNotice, read_query,
 };
@@ -119,11 +120,11 @@ impl Api {
             AdminRoute::Login => self.log_in(request, &asking).await,
             AdminRoute::Logout => Ok(self.log_out(&request)),
             AdminRoute::Overview => Ok(answer::json(StatusCode::OK, &self.overview())),
-            AdminRoute::Rooms => self.list_all_rooms(&request).await,
+            AdminRoute::Rooms => self.list(&request, Operators::rooms).await,
             AdminRoute::Room => self.inspect(asking.name),
             AdminRoute::Kick => self.kick(request, asking.name).await,
             AdminRoute::CloseRoom => self.close(request, asking.name).await,
-            AdminRoute::Connections => self.list_connections(&request).await,
+            AdminRoute::Connections => self.list(&request, Operators::connections).await,
             AdminRoute::CloseConnection => self.close_connection(request, asking.name).await,
             AdminRoute::Notice => self.notice(request).await,
             AdminRoute::Drain => self.begin_drain(request).await,
@@ -209,21 +210,17 @@ impl Api {
         })
     }
 
-    async fn list_all_rooms(&self, request: &Request<Incoming>) -> Result<Answer, Refusal> {
+    /// Some of a list, which is put together where blocking is allowed.
+    async fn list<T: Serialize + Send + 'static>(
+        &self,
+        request: &Request<Incoming>,
+        look: fn(&Operators, &str, usize, Option<&str>) -> Result<T, ErrorDetail>,
+    ) -> Result<Answer, Refusal> {
         let Page { search, limit, cursor } = page(request)?;
         let operators = self.gateway.operators();
         let limit = limit.unwrap_or(PAGE_DEFAULT) as usize;
-        let look = move || operators.rooms(&search, limit, cursor.as_deref());
-        let page = spawn_blocking(look).await.map_err(|_| broken())??;
-        Ok(answer::json(StatusCode::OK, &page))
-    }
-
-    async fn list_connections(&self, request: &Request<Incoming>) -> Result<Answer, Refusal> {
-        let Page { search, limit, cursor } = page(request)?;
-        let operators = self.gateway.operators();
-        let limit = limit.unwrap_or(PAGE_DEFAULT) as usize;
-        let look = move || operators.connections(&search, limit, cursor.as_deref());
-        let page = spawn_blocking(look).await.map_err(|_| broken())??;
+        let looked = spawn_blocking(move || look(&operators, &search, limit, cursor.as_deref()));
+        let page = looked.await.map_err(|_| broken())??;
         Ok(answer::json(StatusCode::OK, &page))
     }
 
