@@ -91,7 +91,7 @@ settings! {
     listen: SocketAddr = defaults().listen, AtStart;
     /// Another address for /metrics, /health and /admin, which then are not at `listen`.
     ops_listen: Maybe<SocketAddr> = Maybe(None), AtStart;
-    /// Where players find this server, as in https://games.example, for links to rooms.
+    /// Where players find this server, as in `https://games.example`, for links to rooms.
     public_url: Maybe<Text<Origin>> = Maybe(None), AtStart;
     /// Sites whose pages may connect and use the API, beside the server's own.
     allowed_origins: List<Text<Origin>> = List(Vec::new()), Live;
