@@ -3,9 +3,13 @@
 //! The players come from 127.0.0.2 and keep asking and chatting in a room of theirs; whoever attacks comes from
 //! 127.0.0.1. Each test says what the server answers to the attack, and then that every player's request was
 //! answered, none of their connections was closed, and how long they waited: measured from when a request was
-//! due, so that a server that stands still counts in full.
+//! due, so that a server that stands still counts in full. Where the machine itself stands still, which a thread
+//! that only sleeps finds out, nothing is measured.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use parlor_client::protocol::{
@@ -393,6 +397,7 @@ async fn guesses_of_passwords_and_codes_have_to_wait_even_the_right_one() {
     .await;
     let (host, _events) = evening.server.connect_from(3, Codec::Json).await;
     let mut room = new_room("counting", name("Host"));
+    room.options = json!({"seats": 10}).as_object().unwrap().clone();
     room.password = Some(Secret::new("open sesame"));
     let room = host.create_room::<Value>(&room).await.unwrap().room_id;
 
@@ -429,14 +434,15 @@ async fn guesses_of_passwords_and_codes_have_to_wait_even_the_right_one() {
     right.password = Some(Secret::new("open sesame"));
     other.join_room::<Value>(&right).await.unwrap();
     let joined = timeout(WAIT_MAX, async {
+        // As often as a connection may ask.
+        let mut tries = interval(Duration::from_millis(50));
         loop {
+            tries.tick().await;
             let answer = socket.request("join_room", &seat(room.to_string(), "open sesame")).await;
             if answer["success"] == true {
                 break answer;
             }
             assert_eq!(answer["error"]["code"], "RATE_LIMITED", "{answer}");
-            // It may ask so often and no more.
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
     let joined = joined.await.expect("having waited, it may come in");
@@ -648,6 +654,7 @@ struct Evening {
     room: RoomCode,
     players: JoinSet<Player>,
     over: CancellationToken,
+    sleeper: Sleeper,
     /// What is measured on one machine is measured alone.
     _alone: MutexGuard<'static, ()>,
 }
@@ -655,8 +662,8 @@ struct Evening {
 /// A player who has asked all it wanted.
 struct Player {
     client: Client,
-    /// How long each request took, from when it was due.
-    times: Vec<Duration>,
+    /// When each request was due, and when it was answered.
+    requests: Vec<(Instant, Instant)>,
     said: usize,
     /// Counts the players' lines.
     listening: JoinHandle<(usize, Closed)>,
@@ -688,7 +695,7 @@ impl Evening {
         for (number, (client, events)) in seated.into_iter().enumerate() {
             players.spawn(talk(number, client, events, over.clone()));
         }
-        Self { server, room, players, over, _alone: alone }
+        Self { server, room, players, over, sleeper: Sleeper::start(), _alone: alone }
     }
 
     fn address(&self) -> SocketAddr {
@@ -714,11 +721,11 @@ impl Evening {
 
     /// Whatever was attempted has not kept the players from anything.
     async fn end(self, attack: &str) {
-        let Self { server, players, over, .. } = self;
+        let Self { server, players, over, sleeper, .. } = self;
         over.cancel();
         let players = players.join_all().await;
         let said: usize = players.iter().map(|player| player.said).sum();
-        let mut times = Vec::new();
+        let mut requests = Vec::new();
         for player in players {
             // What was said before this was asked comes before it is answered.
             player.client.ping().await.expect("it is answered to the end");
@@ -727,13 +734,22 @@ impl Evening {
             let (heard, closed) = player.listening.await.unwrap();
             assert_eq!(closed, Closed::ByClient);
             assert_eq!(heard, said, "everyone hears every line");
-            times.extend(player.times);
+            requests.extend(player.requests);
         }
+        let stalls = sleeper.stop();
+        let asked = requests.len();
+        requests.retain(|(due, answered)| {
+            stalls.iter().all(|(began, ended)| answered < began || due > ended)
+        });
+        let left_out = asked - requests.len();
+        assert!(left_out < asked / 2, "the machine has no time for this: {stalls:?}");
+        let mut times: Vec<_> = requests.into_iter().map(|(due, at)| at - due).collect();
         times.sort_unstable();
         let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
         let longest = times[times.len() - 1];
         eprintln!(
-            "attack: {attack} | others: {} requests, p50 {p50:.1?}, p99 {p99:.1?}, longest {longest:.1?}",
+            "attack: {attack} | others: {} requests ({left_out} left out), p50 {p50:.1?}, p99 {p99:.1?}, \
+             longest {longest:.1?}",
             times.len()
         );
         assert!(p99 < P99_MAX, "the others waited for {p99:?} during {attack}");
@@ -764,21 +780,52 @@ async fn talk(
             }
         }
     });
-    let mut times = Vec::new();
+    let mut requests = Vec::new();
     let mut said = 0;
     let first = Instant::now() + PACE * u32::try_from(number).unwrap() / 10;
     let mut due = interval_at(first, PACE);
-    while !over.is_cancelled() || times.len() < REQUESTS_MIN {
+    while !over.is_cancelled() || requests.len() < REQUESTS_MIN {
         let due = due.tick().await;
-        if times.len() % 4 == 0 {
+        if requests.len() % 4 == 0 {
             client.chat(LINE).await.expect("a line is taken");
             said += 1;
         } else {
             client.ping().await.expect("a ping is answered");
         }
-        times.push(due.elapsed());
+        requests.push((due, Instant::now()));
     }
-    Player { client, times, said, listening }
+    Player { client, requests, said, listening }
+}
+
+/// Finds out when the machine has no time for anyone: a thread that is woken too late from short sleeps.
+struct Sleeper {
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<Vec<(Instant, Instant)>>,
+}
+
+impl Sleeper {
+    fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
+        let thread = thread::spawn(move || {
+            let mut stalls = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                thread::sleep(Duration::from_millis(2));
+                if began.elapsed() > STALL_MIN {
+                    stalls.push((began, Instant::now()));
+                }
+            }
+            stalls
+        });
+        Self { over, thread }
+    }
+
+    /// The times when it was so.
+    fn stop(self) -> Vec<(Instant, Instant)> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it only sleeps")
+    }
 }
 
 /// Writes `first`, and then a byte now and then until it is cut off.
@@ -836,6 +883,8 @@ const PLAYERS_HOST: u8 = 2;
 const PACE: Duration = Duration::from_millis(50);
 /// Requests of each player, so that one in a hundred of all is some.
 const REQUESTS_MIN: usize = 40;
+/// How late a thread is woken that only sleeps, when it is not for the server's sake.
+const STALL_MIN: Duration = Duration::from_millis(20);
 const LINE: &str = "good evening";
 /// What the slowest of a hundred requests may take.
 const P99_MAX: Duration = Duration::from_millis(50);
