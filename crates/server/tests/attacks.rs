@@ -93,6 +93,11 @@ async fn sockets_that_begin_and_fall_silent_are_cut() {
         }
     }
     silent.join_all().await;
+    let cut = evening.server.limited("handshake_time").await;
+    assert_eq!(
+        cut, 40,
+        "a connection that has asked and waits to ask again has done nothing wrong"
+    );
     evening.end("handshakes that fall silent").await;
 }
 

@@ -6,7 +6,15 @@
 //! dropping the [`Listening`] aborts everything at once.
 
 use std::{
-    collections::HashMap, convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc,
+    collections::HashMap,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -312,7 +320,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let opening = Mutex::new(None);
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let opening = &opening;
         async move {
             let live = front.live.load_full();
@@ -348,7 +358,8 @@ where
     };
     if let Err(error) = served {
         debug!(%error, "the connection failed");
-        if error.is_timeout() {
+        // Browsers keep a connection that they have used until it is closed: that is no offence.
+        if error.is_timeout() && !has_asked.into_inner() {
             front.site.note_limited("handshake_time");
         }
     }
