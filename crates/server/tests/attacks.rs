@@ -629,6 +629,7 @@ async fn bodies_too_large_too_slow_or_without_end_are_cut() {
         }
     }
     bodies.join_all().await;
+    assert_eq!(evening.server.limited("http_time").await, 20, "those that were too slow");
     evening.end("POST bodies too large, slow or endless").await;
 }
 

@@ -352,7 +352,12 @@ where
             Some(served) => served,
             None => {
                 http.as_mut().graceful_shutdown();
-                timeout(config.handshake_time_max, http).await.unwrap_or(Ok(()))
+                let ended = timeout(config.handshake_time_max, http).await;
+                if ended.is_err() && !front.stop.is_cancelled() {
+                    debug!("a request took too long");
+                    front.site.note_limited("http_time");
+                }
+                ended.unwrap_or(Ok(()))
             }
         }
     };
