@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_client::protocol::{Codec, ErrorCode};
+use parlor_client::protocol::{Codec, ErrorCode, Secret};
 use parlor_client::{Client, Options, RequestError, new_room};
 use parlor_gateway::Quota;
-use parlor_server::{ProxyHeader, ServerConfig, TlsFiles};
+use parlor_server::game::GameError;
+use parlor_server::{Admission, JoinHook, Joining, ProxyHeader, ServerConfig, TlsFiles};
 use parlor_testutil::games::Counting;
 use parlor_testutil::http::Ask;
 use parlor_testutil::raw::{RawSocket, stream_from, upgrade};
@@ -166,6 +167,38 @@ async fn a_connection_asks_so_often_and_rooms_are_opened_so_often_and_no_oftener
         }
     }
     assert_eq!(server.limited("rooms_opened").await, 1);
+}
+
+/// A program that takes its time to say who may come in once let any number of guesses wait beside each other, each
+/// of which was the first when it was made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_that_wait_together_for_the_join_hook_are_no_more_than_the_burst() {
+    let gate = Gate(Arc::new(Barrier::new(20)));
+    let mut config = ServerConfig::default();
+    config.loopback_limited = true;
+    config.gateway.wrong_guesses = Quota { burst: 5, every: HOUR };
+    let server = TestServer::with_config(config, |server| server.game(Counting).join_hook(gate));
+    let (host, _events) = server.connect_from(2, Codec::Json).await;
+    let mut room = new_room("counting", name("Host"));
+    room.password = Some(Secret::new("open sesame"));
+    let room = host.create_room::<Value>(&room).await.unwrap().room_id;
+
+    let mut guesses = JoinSet::new();
+    for number in 0..20 {
+        let (address, code) = (server.address(), room.to_string());
+        guesses.spawn(async move {
+            let mut socket = RawSocket::open(address, "").await;
+            let guess =
+                json!({"roomId": code, "playerName": GATED, "password": number.to_string()});
+            socket.request("join_room", &guess).await["error"]["code"].take()
+        });
+    }
+    let codes = guesses.join_all().await;
+    let wrong = codes.iter().filter(|code| *code == "WRONG_PASSWORD").count();
+    let limited = codes.iter().filter(|code| *code == "RATE_LIMITED").count();
+    assert_eq!(wrong + limited, 20, "{codes:?}");
+    // Each of two threads may be about to count its guess.
+    assert!((5..=6).contains(&wrong), "{wrong} guesses were answered");
 }
 
 #[tokio::test]
@@ -520,6 +553,18 @@ impl Certificate {
     }
 }
 
+/// Lets everyone in, one kind of player only many at a time.
+struct Gate(Arc<Barrier>);
+
+impl JoinHook for Gate {
+    async fn admit(&self, joining: Joining) -> Result<Admission, GameError> {
+        if joining.player_name.as_str() == GATED {
+            self.0.wait().await;
+        }
+        Ok(Admission::default())
+    }
+}
+
 /// What a server has shown.
 fn shown(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
     stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
@@ -573,5 +618,6 @@ fn proxied(client: [u8; 4]) -> Vec<u8> {
 
 /// What it says that connects for itself.
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00";
+const GATED: &str = "Mallory";
 const HOUR: Duration = Duration::from_secs(3600);
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(1);

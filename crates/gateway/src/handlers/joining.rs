@@ -188,6 +188,8 @@ async fn join_room(
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
     let joining = Joining::new(None, Some(room.code()), player_name, spectator);
     let admission = admit(connection.shared(), &joining).await?;
+    // Meanwhile others from there may have guessed, each of whom was the first when it began.
+    shared.limits.check_guesses(connection.caller.address(), shared.clock.now())?;
     let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
 }
