@@ -633,6 +633,37 @@ async fn bodies_too_large_too_slow_or_without_end_are_cut() {
     evening.end("POST bodies too large, slow or endless").await;
 }
 
+/// What costs most to answer, over connections that stay open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_by_http_without_end_are_answered_one_after_another() {
+    let evening = Evening::begin(|_| {}).await;
+    for _ in 0..15 {
+        assert_eq!(evening.ask(open_room()).await.status, 201);
+    }
+    let mut floods = JoinSet::new();
+    for paths in [["/metrics", "/"], ["/api/v1/rooms?limit=200", "/api/v1/openapi.json"]] {
+        let (address, ends) = (evening.address(), evening.ends);
+        floods.spawn(async move {
+            let asked =
+                paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: play.example\r\n\r\n"));
+            let last =
+                "GET /health/live HTTP/1.1\r\nHost: play.example\r\nConnection: close\r\n\r\n";
+            let asked = asked.concat().repeat(10) + last;
+            let mut answered = 0;
+            while Instant::now() < ends {
+                let mut socket = RawSocket::connect(address).await;
+                socket.send(asked.as_bytes()).await.unwrap();
+                let said = String::from_utf8_lossy(&socket.until_cut().await).into_owned();
+                assert_eq!(said.matches("HTTP/1.1 200 OK\r\n").count(), 21, "{paths:?}");
+                answered += 21;
+            }
+            assert!(answered > 0, "{paths:?}");
+        });
+    }
+    floods.join_all().await;
+    evening.end("GET of pages and figures without end, by two").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guesses_of_the_admin_token_have_to_wait_even_the_right_one() {
     const ADMIN: &str = "correct horse battery staple";
