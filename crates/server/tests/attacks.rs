@@ -495,37 +495,40 @@ async fn twenty_unreadable_messages_close_with_4400_and_nineteen_do_not() {
     evening.end("unreadable messages").await;
 }
 
-/// Fifty at once, so that memory set aside for what they announce would be gigabytes.
+/// The largest message that may come is made large, so that memory set aside for forty that are announced and never
+/// come would be ten gigabytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frames_that_announce_more_than_may_come_are_closed_with_1009_and_set_nothing_aside() {
-    let evening = Evening::begin(|_| {}).await;
+async fn frames_that_announce_more_than_may_come_are_closed_with_1009_and_none_has_memory_set_aside()
+ {
+    let may_come = 256 * 1024 * 1024;
+    let evening = Evening::begin(|config| {
+        config.gateway.frame.message_bytes_max = usize::try_from(may_come).unwrap();
+    })
+    .await;
     let before = virtual_bytes();
-    let mut closed = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let mut socket = RawSocket::open(evening.address(), "").await;
+        socket.send(&[header(0x81, may_come), b"some of it".to_vec()].concat()).await.unwrap();
+        waiting.push(socket);
+    }
     while evening.goes_on() {
-        closed.clear();
-        for length in [16 * 1024 + 1, 1 << 20, 1 << 30, 1 << 40, 1 << 62, u64::MAX] {
+        for length in [may_come + 1, 1 << 30, 1 << 40, 1 << 62, u64::MAX] {
             for opcode in [0x81, 0x82, 0x01] {
                 let mut socket = RawSocket::open(evening.address(), "").await;
                 socket.send(&header(opcode, length)).await.unwrap();
                 let (code, _) = socket.until_closed().await;
                 assert_eq!(code, Some(CloseCode::TooLarge.as_u16()), "{length}");
-                closed.push(socket);
             }
         }
-    }
-    // As much as may come, and it never does.
-    let mut waiting = Vec::new();
-    for _ in 0..100 {
+        // A control frame has 125 bytes at most.
         let mut socket = RawSocket::open(evening.address(), "").await;
-        socket.send(&header(0x81, 16 * 1024)).await.unwrap();
-        waiting.push(socket);
+        socket.send(&header(0x89, 1 << 30)).await.unwrap();
+        assert_eq!(socket.until_closed().await.0, Some(CloseCode::ProtocolError.as_u16()));
     }
-    // A control frame has 125 bytes at most.
-    let mut socket = RawSocket::open(evening.address(), "").await;
-    socket.send(&header(0x89, 1 << 30)).await.unwrap();
-    assert_eq!(socket.until_closed().await.0, Some(CloseCode::ProtocolError.as_u16()));
     let grown = virtual_bytes().saturating_sub(before);
-    assert!(grown < 512 * 1024 * 1024, "{grown} bytes more");
+    assert!(grown < 2 * 1024 * 1024 * 1024, "{grown} bytes more");
+    evening.connections_are(PLAYERS + waiting.len()).await;
     evening.end("frames that announce up to 2^64 bytes").await;
 }
 
@@ -749,14 +752,19 @@ impl Evening {
 
     /// Waits until everyone else is gone.
     async fn only_players_are_connected(&self) {
+        self.connections_are(PLAYERS).await;
+    }
+
+    /// Waits until those are gone that are to go, and no others.
+    async fn connections_are(&self, expected: usize) {
         let gone = async {
             let mut looks = interval(Duration::from_millis(5));
-            while self.server.gateway().connection_count() > PLAYERS {
+            while self.server.gateway().connection_count() > expected {
                 looks.tick().await;
             }
         };
         timeout(WAIT_MAX, gone).await.expect("the others go in time");
-        assert_eq!(self.server.gateway().connection_count(), PLAYERS);
+        assert_eq!(self.server.gateway().connection_count(), expected);
     }
 
     /// Whatever was attempted has not kept the players from anything.
