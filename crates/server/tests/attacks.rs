@@ -533,39 +533,40 @@ fn twenty_unreadable_messages_close_with_4400_and_nineteen_do_not() {
 
 /// The largest message that may come is made large, so that memory set aside for forty that are announced and never
 /// come would be ten gigabytes.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frames_that_announce_more_than_may_come_are_closed_with_1009_and_none_has_memory_set_aside()
- {
-    let may_come = 256 * 1024 * 1024;
-    let evening = Evening::begin(|config| {
-        config.gateway.frame.message_bytes_max = usize::try_from(may_come).unwrap();
-    })
-    .await;
-    let before = virtual_bytes();
-    let mut waiting = Vec::new();
-    for _ in 0..40 {
-        let mut socket = RawSocket::open(evening.address(), "").await;
-        socket.send(&[header(0x81, may_come), b"some of it".to_vec()].concat()).await.unwrap();
-        waiting.push(socket);
-    }
-    while evening.goes_on() {
-        for length in [may_come + 1, 1 << 30, 1 << 40, 1 << 62, u64::MAX] {
-            for opcode in [0x81, 0x82, 0x01] {
-                let mut socket = RawSocket::open(evening.address(), "").await;
-                socket.send(&header(opcode, length)).await.unwrap();
-                let (code, _) = socket.until_closed().await;
-                assert_eq!(code, Some(CloseCode::TooLarge.as_u16()), "{length}");
-            }
+#[test]
+fn frames_that_announce_too_much_are_closed_with_1009_and_none_has_memory_set_aside() {
+    on_two_threads(async {
+        let may_come = 256 * 1024 * 1024;
+        let evening = Evening::begin(|config| {
+            config.gateway.frame.message_bytes_max = usize::try_from(may_come).unwrap();
+        })
+        .await;
+        let before = virtual_bytes();
+        let mut waiting = Vec::new();
+        for _ in 0..40 {
+            let mut socket = RawSocket::open(evening.address(), "").await;
+            socket.send(&[header(0x81, may_come), b"some of it".to_vec()].concat()).await.unwrap();
+            waiting.push(socket);
         }
-        // A control frame has 125 bytes at most.
-        let mut socket = RawSocket::open(evening.address(), "").await;
-        socket.send(&header(0x89, 1 << 30)).await.unwrap();
-        assert_eq!(socket.until_closed().await.0, Some(CloseCode::ProtocolError.as_u16()));
-    }
-    let grown = virtual_bytes().saturating_sub(before);
-    assert!(grown < 2 * 1024 * 1024 * 1024, "{grown} bytes more");
-    evening.connections_are(PLAYERS + waiting.len()).await;
-    evening.end("frames that announce up to 2^64 bytes").await;
+        while evening.goes_on() {
+            for length in [may_come + 1, 1 << 30, 1 << 40, 1 << 62, u64::MAX] {
+                for opcode in [0x81, 0x82, 0x01] {
+                    let mut socket = RawSocket::open(evening.address(), "").await;
+                    socket.send(&header(opcode, length)).await.unwrap();
+                    let (code, _) = socket.until_closed().await;
+                    assert_eq!(code, Some(CloseCode::TooLarge.as_u16()), "{length}");
+                }
+            }
+            // A control frame has 125 bytes at most.
+            let mut socket = RawSocket::open(evening.address(), "").await;
+            socket.send(&header(0x89, 1 << 30)).await.unwrap();
+            assert_eq!(socket.until_closed().await.0, Some(CloseCode::ProtocolError.as_u16()));
+        }
+        let grown = virtual_bytes().saturating_sub(before);
+        assert!(grown < 2 * 1024 * 1024 * 1024, "{grown} bytes more");
+        evening.connections_are(PLAYERS + waiting.len()).await;
+        evening.end("frames that announce up to 2^64 bytes").await;
+    });
 }
 
 #[test]
