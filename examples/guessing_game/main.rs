@@ -95,8 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .game(GuessingGame)
         .page("/play/guessing_game", "text/html; charset=utf-8", include_str!("page.html"))
         .page("/play/guessing_game.js", "text/javascript; charset=utf-8", include_str!("page.js"));
-    runtime()?.block_on(server.run())?;
-    Ok(())
+    Ok(runtime()?.block_on(server.run())?)
 }
 
 #[cfg(test)]

@@ -56,10 +56,10 @@ pub enum Command {
         /// The bot.
         bot: PlayerId,
     },
-    /// The host sends someone away.
+    /// The host, or whoever runs the server, sends someone away.
     Kick {
-        /// Who asks.
-        by: PlayerId,
+        /// Who asks; `None` for whoever runs the server.
+        by: Option<PlayerId>,
         /// Who must go.
         player: PlayerId,
         /// Whether the name is kept from coming back.

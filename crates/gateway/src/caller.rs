@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::identity::Identity;
-use crate::quotas::{AddressKey, AddressPlace};
+use crate::quotas::AddressPlace;
 
 /// Who is at the other end. [`Caller::default`] is nobody in particular, for whom no limit by address holds.
 #[derive(Debug, Default)]
@@ -12,14 +12,4 @@ pub struct Caller {
     pub place: Option<AddressPlace>,
     /// Who it has shown itself to be.
     pub identity: Option<Arc<Identity>>,
-}
-
-impl Caller {
-    pub(crate) fn subject(&self) -> Option<Arc<str>> {
-        self.identity.as_ref().map(|identity| Arc::clone(&identity.subject))
-    }
-
-    pub(crate) fn address(&self) -> Option<AddressKey> {
-        self.place.as_ref().and_then(AddressPlace::address)
-    }
 }

@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 use parlor_core::Time;
 use parlor_protocol::{
     Answered, CloseCode, Codec, Envelope, ErrorCode, ErrorDetail, EventType, FrameKind,
-    PROTOCOL_VERSION, Request, RequestError, Unreadable, Welcome, WelcomeLimits, read_frame,
+    PROTOCOL_VERSION, Request, RequestError, RequestId, RequestType, ServerDraining, Unreadable,
+    Welcome, WelcomeLimits, read_frame,
 };
+
+use tracing::{Instrument, Span};
 
 use crate::caller::Caller;
 use crate::encode::{Answering, Link, Outlet};
@@ -23,7 +26,10 @@ use crate::feed::Hold;
 use crate::fingerprint::fingerprint;
 use crate::gateway::Gateway;
 use crate::handlers::{self, Slow};
+use crate::identity::Identity;
+use crate::operators::Peer;
 use crate::outbox::Outbox;
+use crate::quotas::{AddressKey, AddressPlace};
 use crate::rate::{Bucket, Strikes};
 use crate::room::{AfterRequest, AnyRoom, SeatRequest, not_in_room};
 use crate::shared::Shared;
@@ -35,8 +41,10 @@ pub struct Connection {
     /// Unlike the name that the client is told, this is for the gateway's own maps.
     pub(crate) number: u64,
     pub(crate) seat: Seat,
-    pub(crate) caller: Caller,
+    /// Its place among those of its address.
+    place: Option<AddressPlace>,
     /// Games whose rooms it wants to hear of. Most connections want none.
+    #[expect(clippy::box_collection, reason = "8 bytes instead of 24 for each connection")]
     pub(crate) subscriptions: Option<Box<BTreeSet<&'static str>>>,
     requests: Bucket,
     /// Made at the first offence: most connections have none.
@@ -84,7 +92,10 @@ impl Connection {
         metrics.connected();
         let outlet = Outlet { outbox: Outbox::new(config.outbox), codec };
         let number = shared.next_number();
-        shared.connections.insert(number, outlet.clone());
+        let Caller { place, identity } = caller;
+        let address = place.as_ref().and_then(AddressPlace::address);
+        let peer = Peer { outlet: outlet.clone(), address, identity, since: now };
+        shared.connections.insert(number, peer);
 
         outlet.tell(
             EventType::Welcome,
@@ -100,14 +111,17 @@ impl Connection {
                 },
             },
         );
+        if let Some(reconnect_after_ms) = shared.reconnect_after_ms.get().copied() {
+            outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
+        }
         Self {
-            requests: Bucket::new(config.requests_per_second, config.requests_burst, now),
+            requests: Bucket::full(shared.request_rate, now),
             offences: None,
             gateway,
             link: Link { outlet, metrics },
             number,
             seat: Seat::None,
-            caller,
+            place,
             subscriptions: None,
         }
     }
@@ -185,7 +199,8 @@ impl Connection {
     async fn go_on(&mut self, slow: Slow, handled: usize, kind: FrameKind, frame: Vec<u8>) {
         let mut waiting = Some(Waiting { slow, handled });
         while let Some(Waiting { slow, handled }) = waiting {
-            handlers::handle_slow(self, slow).await;
+            let span = self.span_of(slow.answering());
+            handlers::handle_slow(self, slow).instrument(span).await;
             waiting = self.handle_from(handled, kind, &frame);
             self.link.outlet.outbox.wake();
         }
@@ -197,13 +212,13 @@ impl Connection {
             Some(to) => Answered::Request(to.kind),
             None => Answered::UnknownType(&envelope.kind),
         };
-        let to = parlor_protocol::RequestType::from_wire(&envelope.kind).map(|kind| Answering {
+        let to = RequestType::from_wire(&envelope.kind).map(|kind| Answering {
             kind,
             id: envelope.id,
             fingerprint: fingerprint(envelope),
         });
 
-        if let Err(wait) = self.requests.take(now) {
+        if let Err(wait) = self.requests.take(self.gateway.shared.request_rate, now) {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorDetail::rate_limited(wait);
             self.link.refuse_as(answered(to), envelope.id, &error);
@@ -225,7 +240,10 @@ impl Connection {
                 self.shared().metrics.acted(began.elapsed());
                 return outcome;
             }
-            (Ok(request), Some(to)) => return handlers::handle(self, request, to, now),
+            (Ok(request), Some(to)) => {
+                let span = if has_span(to.kind) { self.span_of(to) } else { Span::none() };
+                return span.in_scope(|| handlers::handle(self, request, to, now));
+            }
             (Err(RequestError::Invalid(fields)), _) => ErrorDetail::validation_failed(&fields),
             (Err(RequestError::UnknownType), _) | (Ok(_), None) => {
                 ErrorDetail::new(ErrorCode::UNKNOWN_TYPE, RequestError::UnknownType.to_string())
@@ -233,6 +251,12 @@ impl Connection {
         };
         self.link.refuse_as(answered(to), envelope.id, &error);
         None
+    }
+
+    /// For requests that are rare: what is logged while one is handled says which.
+    fn span_of(&self, to: Answering) -> Span {
+        let (kind, id) = (to.kind.as_str(), to.id.map(RequestId::get));
+        tracing::info_span!("request", connection = self.number, kind, id)
     }
 
     fn refuse_unreadable(&mut self, error: Unreadable, now: Time) {
@@ -244,6 +268,28 @@ impl Connection {
         ) {
             let code = CloseCode::TooManyUnreadable.as_u16();
             self.link.outlet.outbox.close(code, "too many unreadable messages");
+        }
+    }
+
+    /// The address that it comes from, if that is known.
+    pub(crate) fn address(&self) -> Option<AddressKey> {
+        self.place.as_ref().and_then(AddressPlace::address)
+    }
+
+    /// Who it has shown itself to be.
+    pub(crate) fn identity(&self) -> Option<Arc<Identity>> {
+        self.shared().connections.get(&self.number)?.identity
+    }
+
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.identity().map(|identity| Arc::clone(&identity.subject))
+    }
+
+    /// From now on it is this one.
+    pub(crate) fn identify(&self, identity: Arc<Identity>) {
+        let connections = &self.shared().connections;
+        if let Some(peer) = connections.get(&self.number) {
+            connections.insert(self.number, Peer { identity: Some(identity), ..peer });
         }
     }
 
@@ -291,6 +337,36 @@ impl Seat {
         if let Self::Held(seat) = std::mem::take(self) {
             *self = Self::Left(seat);
         }
+    }
+}
+
+/// Whether a request that is handled at once has a span. Those that come often have none, and those that wait for a
+/// store have theirs then.
+const fn has_span(kind: RequestType) -> bool {
+    match kind {
+        RequestType::Ping
+        | RequestType::GameAction
+        | RequestType::Chat
+        | RequestType::CreateRoom
+        | RequestType::JoinRoom
+        | RequestType::QuickMatch
+        | RequestType::Reconnect
+        | RequestType::Authenticate => false,
+        RequestType::ListGames
+        | RequestType::ListRooms
+        | RequestType::SubscribeRooms
+        | RequestType::UnsubscribeRooms
+        | RequestType::LeaveRoom
+        | RequestType::GetState
+        | RequestType::SetReady
+        | RequestType::SetRole
+        | RequestType::StartGame
+        | RequestType::Rematch
+        | RequestType::AddBot
+        | RequestType::RemoveBot
+        | RequestType::KickPlayer
+        | RequestType::SetHost
+        | RequestType::UpdateRoom => true,
     }
 }
 

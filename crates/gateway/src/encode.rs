@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parlor_protocol::{
-    Answered, Codec, EncodeError, ErrorDetail, EventFrame, EventType, RequestId, RequestType,
-    ResponseFrame, Seq, ServerMessage, read_server_message,
+    Answered, Codec, EncodeError, ErrorCode, ErrorDetail, EventFrame, EventType, RequestId,
+    RequestType, ResponseFrame, Seq, ServerMessage, read_server_message,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -104,6 +104,13 @@ impl Link {
             Answered::UnknownType(_) | Answered::Unreadable => None,
         };
         self.metrics.refused(kind, &error.code);
+        if error.code == ErrorCode::INTERNAL {
+            // Whoever has the request's number finds the cause, which was logged with the same reference.
+            let reference =
+                error.details.as_ref().and_then(|details| details["reference"].as_str());
+            let (kind, id) = (kind.map(RequestType::as_str), id.map(RequestId::get));
+            tracing::error!(reference, kind, id, "a request was answered with INTERNAL");
+        }
         let frame = ResponseFrame::<()>::refusal(to, id, error);
         let payload = encode(self.outlet.codec, &frame).expect("an error can be encoded");
         self.outlet.push(payload, Class::Reliable);

@@ -23,7 +23,7 @@ pub(crate) fn remove_bot(by: PlayerId, data: wire::OnePlayer) -> Command {
 }
 
 pub(crate) fn kick(by: PlayerId, data: wire::KickPlayer) -> Command {
-    Command::Kick { by, player: player_id(data.player_id), ban: data.ban }
+    Command::Kick { by: Some(by), player: player_id(data.player_id), ban: data.ban }
 }
 
 pub(crate) fn set_host(by: PlayerId, data: wire::OnePlayer) -> Command {

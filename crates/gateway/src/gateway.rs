@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
 use parlor_protocol::{
-    CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms,
+    CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms, Phase,
     RoomCode, RoomList, Secret, ServerDraining,
 };
 use parlor_store::{DynSessionStore, MemorySessionStore, StoreError};
@@ -146,11 +146,7 @@ impl Gateway {
         let below = match wanted.cursor.as_deref().map(str::parse::<u64>) {
             None => None,
             Some(Ok(number)) => Some(number),
-            Some(Err(_)) => {
-                let what = "is not one that this server gave";
-                let fields = FieldErrors::of("cursor", "cursor", what);
-                return Err(ErrorDetail::validation_failed(&fields));
-            }
+            Some(Err(_)) => return Err(unknown_cursor()),
         };
         let limit = wanted.limit() as usize;
         let page = self.shared.listings.page(wanted.game_type.as_deref(), limit, below);
@@ -164,7 +160,16 @@ impl Gateway {
         in_play
     }
 
-    /// Resolves when there is no such room, which is looked at a few times a second.
+    /// Rooms in which a match is on, also where those who play it are away for the moment.
+    pub fn games_running(&self) -> usize {
+        let mut running = 0;
+        self.shared
+            .rooms
+            .for_each(|room| running += usize::from(room.info().phase == Phase::Playing));
+        running
+    }
+
+    /// Resolves when no match is on where someone who plays it is there, which is looked at a few times a second.
     pub async fn no_game_in_play(&self) {
         while self.games_in_play() > 0 {
             tokio::time::sleep(LOOKS_FOR_GAMES_EVERY).await;
@@ -226,9 +231,11 @@ impl Gateway {
 
     /// Takes nobody new from now on, and tells everyone to come back after `reconnect_after`.
     pub fn drain(&self, reconnect_after: Duration) {
-        self.shared.draining.cancel();
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
-        self.shared.connections.for_each(|outlet| {
+        let reconnect_after_ms = *self.shared.reconnect_after_ms.get_or_init(|| reconnect_after_ms);
+        self.shared.draining.cancel();
+        self.shared.connections.for_each(|peer| {
+            let outlet = &peer.outlet;
             outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
             outlet.outbox.wake();
         });
@@ -236,7 +243,7 @@ impl Gateway {
 
     /// Closes every socket, after what is queued for it.
     pub fn close_connections(&self, code: CloseCode, reason: &'static str) {
-        self.shared.connections.for_each(|outlet| outlet.outbox.close(code.as_u16(), reason));
+        self.shared.connections.for_each(|peer| peer.outlet.outbox.close(code.as_u16(), reason));
     }
 }
 
@@ -340,6 +347,11 @@ impl fmt::Debug for GatewayBuilder {
             .field("games", &self.games.keys())
             .finish_non_exhaustive()
     }
+}
+
+pub(crate) fn unknown_cursor() -> ErrorDetail {
+    let fields = FieldErrors::of("cursor", "cursor", "is not one that this server gave");
+    ErrorDetail::validation_failed(&fields)
 }
 
 /// How often a gateway that is going away looks whether games still go on.

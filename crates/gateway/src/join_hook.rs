@@ -3,9 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use parlor_core::{GameError, Profile};
 use parlor_protocol::{PlayerName, RoomCode};
+
+use crate::identity::Identity;
 
 /// Decides who may sit down, and brings what is known of them.
 ///
@@ -20,7 +23,7 @@ pub trait JoinHook: Send + Sync + 'static {
 }
 
 /// Someone who wants to sit down.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Joining {
     /// The game that it wants to play, if it named one and not a room.
@@ -31,6 +34,8 @@ pub struct Joining {
     pub player_name: PlayerName,
     /// Whether it only wants to watch.
     pub spectator: bool,
+    /// Who it has shown itself to be, if it has.
+    pub identity: Option<Arc<Identity>>,
 }
 
 impl Joining {
@@ -39,8 +44,9 @@ impl Joining {
         room: Option<RoomCode>,
         player_name: PlayerName,
         spectator: bool,
+        identity: Option<Arc<Identity>>,
     ) -> Self {
-        Self { game_type, room, player_name, spectator }
+        Self { game_type, room, player_name, spectator, identity }
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Occupant {
     pub name: String,
     /// Whether it plays or watches, and whether it is a bot.
     pub kind: SeatKind,
+    /// Who it is beyond the room, if it has shown that.
+    pub subject: Option<String>,
 }
 
 /// The news of all rooms of a gateway, from the moment it was asked for.
@@ -144,5 +146,10 @@ pub(crate) fn changes<G: Game>(commit: &Commit<G>) -> Vec<RoomChange> {
 }
 
 fn occupant(seat: &Seat) -> Occupant {
-    Occupant { player: seat.id(), name: seat.name().to_owned(), kind: seat.kind() }
+    Occupant {
+        player: seat.id(),
+        name: seat.name().to_owned(),
+        kind: seat.kind(),
+        subject: seat.subject().map(str::to_owned),
+    }
 }

@@ -43,8 +43,8 @@ impl Limits {
 
     /// The same for a request that was refused, if it was a guess.
     pub(crate) fn refused(&self, error: &ErrorDetail, address: Option<AddressKey>, now: Time) {
-        let guesses =
-            [ErrorCode::WRONG_PASSWORD, ErrorCode::ROOM_NOT_FOUND, ErrorCode::SESSION_INVALID];
+        // No session token: nobody guesses 256 bits, and after a restart everyone comes back with one that is void.
+        let guesses = [ErrorCode::WRONG_PASSWORD, ErrorCode::ROOM_NOT_FOUND];
         if guesses.contains(&error.code) {
             self.guessed_wrong(address, now);
         }

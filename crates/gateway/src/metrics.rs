@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::gateway::Gateway;
+use crate::operators::Peer;
 use crate::outbox::OutboxTotals;
 use crate::shared::Shared;
 use crate::ticks::LATENESS_BOUNDS_MS;
@@ -283,7 +284,7 @@ fn connections_and_messages(
     let mut by_codec = [0_i64; Codec::ALL.len()];
     let (mut waiting, mut waiting_max) = (0_i64, 0_i64);
     let mut live = OutboxTotals::default();
-    shared.connections.for_each(|outlet| {
+    shared.connections.for_each(|Peer { outlet, .. }| {
         by_codec[outlet.codec as usize] += 1;
         let depth = i64::try_from(outlet.outbox.len()).unwrap_or(i64::MAX);
         waiting += depth;
@@ -388,7 +389,8 @@ fn steps(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         "Steps of games that were let go, because their rooms were called too late.",
         ticks.skipped,
     )?;
-    let bounds = LATENESS_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::INFINITY]);
+    let bounds =
+        LATENESS_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(ticks.lateness).collect();
     let help = "How late steps of games were taken.";
     let mut metric = encoder.encode_descriptor(

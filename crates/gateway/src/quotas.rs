@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use parlor_core::Time;
 
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Rate};
 
 /// What a client's address is counted under: an IPv4 address, or the first half of an IPv6 one, which is what a
 /// site is given.
@@ -46,7 +46,9 @@ pub struct AddressPlace {
 /// The buckets of every address for one kind of thing.
 #[derive(Debug)]
 pub(crate) struct Quotas {
-    quota: Quota,
+    rate: Rate,
+    /// How long those who are not known have to wait when too many are.
+    wait: Duration,
     buckets: Mutex<HashMap<AddressKey, Bucket>>,
 }
 
@@ -112,7 +114,8 @@ impl Drop for AddressPlace {
 
 impl Quotas {
     pub(crate) fn new(quota: Quota) -> Self {
-        Self { quota, buckets: Mutex::default() }
+        let rate = Rate::every(quota.every, quota.burst);
+        Self { rate, wait: quota.every, buckets: Mutex::default() }
     }
 
     /// Counts one time, or says how long to wait before the next. Who has no address may do as it likes.
@@ -120,21 +123,21 @@ impl Quotas {
         let Some(address) = address else { return Ok(()) };
         let mut buckets = self.buckets.lock();
         if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&address) {
-            buckets.retain(|_, bucket| !bucket.is_full(now));
+            buckets.retain(|_, bucket| !bucket.is_full(self.rate, now));
             if buckets.len() >= ADDRESSES_MAX {
                 // So many at once are an attack from everywhere: those who are not known yet have to wait.
-                return Err(self.quota.every);
+                return Err(self.wait);
             }
         }
-        let new = || Bucket::every(self.quota.every, self.quota.burst, now);
-        buckets.entry(address).or_insert_with(new).take(now)
+        let new = || Bucket::full(self.rate, now);
+        buckets.entry(address).or_insert_with(new).take(self.rate, now)
     }
 
     /// Says whether there is one time left, without counting it.
     pub(crate) fn check(&self, address: Option<AddressKey>, now: Time) -> Result<(), Duration> {
         let Some(address) = address else { return Ok(()) };
         let mut buckets = self.buckets.lock();
-        buckets.get_mut(&address).map_or(Ok(()), |bucket| bucket.check(now))
+        buckets.get_mut(&address).map_or(Ok(()), |bucket| bucket.check(self.rate, now))
     }
 }
 

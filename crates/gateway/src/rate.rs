@@ -5,54 +5,66 @@ use std::time::Duration;
 
 use parlor_core::Time;
 
-/// A token bucket: so many times in a while for long, and some more after a silence.
-#[derive(Debug)]
-pub(crate) struct Bucket {
+/// So many times at once, and one more in each such while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
     /// What one time takes, in nanoseconds of waiting.
     price: u64,
+    level_max: u64,
+}
+
+impl Rate {
+    /// So many times a second.
+    pub(crate) fn per_second(times: u32, burst: u32) -> Self {
+        Self::every(Duration::from_secs(1) / times.max(1), burst)
+    }
+
+    /// One time in each such while.
+    pub(crate) fn every(interval: Duration, burst: u32) -> Self {
+        let price = nanos(interval).max(1);
+        Self { price, level_max: price.saturating_mul(u64::from(burst)) }
+    }
+}
+
+/// A token bucket: whether something has been done as often as its rate allows, which is asked with each call,
+/// since a great many buckets share one.
+#[derive(Debug)]
+pub(crate) struct Bucket {
     /// What has been waited for and not yet spent.
     level: u64,
-    level_max: u64,
     filled_at: Time,
 }
 
 impl Bucket {
-    /// So many times a second.
-    pub(crate) fn new(per_second: u32, burst: u32, now: Time) -> Self {
-        Self::every(Duration::from_secs(1) / per_second.max(1), burst, now)
-    }
-
-    /// One time in each such while.
-    pub(crate) fn every(interval: Duration, burst: u32, now: Time) -> Self {
-        let price = nanos(interval).max(1);
-        let level_max = price.saturating_mul(u64::from(burst));
-        Self { price, level: level_max, level_max, filled_at: now }
+    /// As after a long silence.
+    pub(crate) fn full(rate: Rate, now: Time) -> Self {
+        Self { level: rate.level_max, filled_at: now }
     }
 
     /// Takes one time out, or says how long to wait for it.
-    pub(crate) fn take(&mut self, now: Time) -> Result<(), Duration> {
-        self.check(now)?;
-        self.level -= self.price;
+    pub(crate) fn take(&mut self, rate: Rate, now: Time) -> Result<(), Duration> {
+        self.check(rate, now)?;
+        self.level -= rate.price;
         Ok(())
     }
 
     /// Says how long to wait before there is one to take.
-    pub(crate) fn check(&mut self, now: Time) -> Result<(), Duration> {
+    pub(crate) fn check(&mut self, rate: Rate, now: Time) -> Result<(), Duration> {
         let waited = now.as_millis().saturating_sub(self.filled_at.as_millis());
         let gained = waited.saturating_mul(NANOS_PER_MILLI);
-        self.level = self.level.saturating_add(gained).min(self.level_max);
+        self.level = self.level.saturating_add(gained).min(rate.level_max);
         self.filled_at = now;
-        if self.level >= self.price {
+        if self.level >= rate.price {
             return Ok(());
         }
-        Err(Duration::from_millis((self.price - self.level).div_ceil(NANOS_PER_MILLI)))
+        Err(Duration::from_millis((rate.price - self.level).div_ceil(NANOS_PER_MILLI)))
     }
 
     /// Whether it is as if nothing had ever been taken.
-    pub(crate) fn is_full(&mut self, now: Time) -> bool {
+    pub(crate) fn is_full(&mut self, rate: Rate, now: Time) -> bool {
         // Filled by the way, whatever it says.
-        let _ = self.check(now);
-        self.level == self.level_max
+        let _ = self.check(rate, now);
+        self.level == rate.level_max
     }
 }
 
@@ -90,17 +102,19 @@ mod tests {
 
     #[test]
     fn bucket_gives_its_burst_and_then_its_rate() {
-        let mut bucket = Bucket::new(10, 3, at(0));
+        let rate = Rate::per_second(10, 3);
+        let mut bucket = Bucket::full(rate, at(0));
+        let mut take = |millis| bucket.take(rate, at(millis));
         for _ in 0..3 {
-            assert_eq!(bucket.take(at(0)), Ok(()));
+            assert_eq!(take(0), Ok(()));
         }
-        assert_eq!(bucket.take(at(0)), Err(Duration::from_millis(100)));
-        assert_eq!(bucket.take(at(99)), Err(Duration::from_millis(1)));
-        assert_eq!(bucket.take(at(100)), Ok(()));
+        assert_eq!(take(0), Err(Duration::from_millis(100)));
+        assert_eq!(take(99), Err(Duration::from_millis(1)));
+        assert_eq!(take(100), Ok(()));
         for _ in 0..3 {
-            assert_eq!(bucket.take(at(1_000_000)), Ok(()), "never more than the burst");
+            assert_eq!(take(1_000_000), Ok(()), "never more than the burst");
         }
-        assert!(bucket.take(at(1_000_000)).is_err());
+        assert!(take(1_000_000).is_err());
     }
 
     #[test]

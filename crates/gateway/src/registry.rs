@@ -54,6 +54,11 @@ impl Rooms {
         self.rooms.for_each(|room| see(&**room));
     }
 
+    /// The same for whoever wants to keep some.
+    pub(crate) fn for_each_shared(&self, see: impl FnMut(&Arc<dyn AnyRoom>)) {
+        self.rooms.for_each(see);
+    }
+
     /// Lets go of all rooms.
     pub(crate) fn clear(&self) {
         self.rooms.clear();

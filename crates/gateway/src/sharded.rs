@@ -85,12 +85,17 @@ impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
 impl<K: Ord + Copy, V: Clone> Sharded<K, V> {
     /// Calls `see` with every value, in the order of the keys, so that each run does the same.
     pub(crate) fn for_each(&self, mut see: impl FnMut(&V)) {
+        self.for_each_entry(|_, value| see(value));
+    }
+
+    /// The same with the keys.
+    pub(crate) fn for_each_entry(&self, mut see: impl FnMut(K, &V)) {
         let mut entries: Vec<(K, V)> = Vec::with_capacity(self.len.load(Ordering::Relaxed));
         for shard in &self.shards {
             entries.extend(shard.read().iter().map(|(key, value)| (*key, value.clone())));
         }
         entries.sort_unstable_by_key(|(key, _)| *key);
-        entries.iter().for_each(|(_, value)| see(value));
+        entries.iter().for_each(|(key, value)| see(*key, value));
     }
 }
 

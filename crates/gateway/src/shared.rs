@@ -1,7 +1,7 @@
 //! What every room and every connection of a gateway works with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
-use crate::encode::Outlet;
 use crate::identity::DynAuthenticator;
 use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
@@ -20,6 +19,8 @@ use crate::lifecycle::Newsroom;
 use crate::limits::Limits;
 use crate::listing::Listings;
 use crate::metrics::Metrics;
+use crate::operators::Peer;
+use crate::rate::Rate;
 use crate::registry::Rooms;
 use crate::secrets::Randomness;
 use crate::sessions::Sessions;
@@ -35,6 +36,8 @@ pub(crate) struct Asked {
 
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
+    /// How fast each connection may ask.
+    pub(crate) request_rate: Rate,
     pub(crate) clock: Clock,
     pub(crate) random: Randomness,
     pub(crate) rooms: Rooms,
@@ -42,8 +45,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) driver: Arc<Driver>,
     pub(crate) searches: Searches,
-    /// Every socket's way out, by connection number.
-    pub(crate) connections: Sharded<u64, Outlet>,
+    /// Every socket, by connection number.
+    pub(crate) connections: Sharded<u64, Peer>,
     pub(crate) keys: JoiningKeys,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) asked: Asked,
     /// Cancelled when the gateway takes nobody new.
     pub(crate) draining: CancellationToken,
+    /// Set when the gateway takes nobody new: how long its clients are told to wait.
+    pub(crate) reconnect_after_ms: OnceLock<u64>,
     numbers: AtomicU64,
 }
 
@@ -67,6 +72,7 @@ impl Shared {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
+            request_rate: Rate::per_second(config.requests_per_second, config.requests_burst),
             clock,
             random,
             rooms: Rooms::new(config.rooms_max),
@@ -83,6 +89,7 @@ impl Shared {
             newsroom: Newsroom::new(config.lifecycle_news_max),
             asked,
             draining: CancellationToken::new(),
+            reconnect_after_ms: OnceLock::new(),
             numbers: AtomicU64::new(1),
             config,
         }

@@ -38,6 +38,7 @@ impl Live {
     pub(crate) fn visitor(&self, peer: SocketAddr, by_tls: bool, headers: &HeaderMap) -> Visitor {
         let address = self.proxies.client(peer.ip(), headers);
         Visitor {
+            address,
             key: key_of(address, self.loopback_limited),
             is_secure: by_tls || self.proxies.is_secure(peer.ip(), headers),
         }

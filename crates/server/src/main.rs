@@ -1,6 +1,8 @@
 //! The `parlor` program: a game server with the games in the box.
 
 mod settings;
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/absent.rs")]
+mod telemetry;
 
 use std::{
     env,
@@ -21,7 +23,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use self::settings::{Given, LogFormat, Read};
+use self::{
+    settings::{Given, LogFormat, Read},
+    telemetry::Telemetry,
+};
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -77,7 +82,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(told)) => serve(&told),
         Some(Command::Config { schema: true, .. }) => show(&schema()).map(|()| ExitCode::SUCCESS),
         Some(Command::Config { schema: false, told }) => {
-            told.read().and_then(|read| show(&effective(&read))).map(|()| ExitCode::SUCCESS)
+            let checked = told.read().and_then(|read| check(&read).map(|_| read));
+            checked.and_then(|read| show(&effective(&read))).map(|()| ExitCode::SUCCESS)
         }
         None => serve(&cli.told),
     };
@@ -89,13 +95,14 @@ fn main() -> ExitCode {
 
 fn serve(told: &Told) -> Result<ExitCode, String> {
     let read = told.read()?;
-    let log = start_log(&read.settings.log, read.settings.log_format)?;
+    let Checked { filter, jwt } = check(&read)?;
+    let Log { filter: log, telemetry } = start_log(filter, &read)?;
 
     for warning in read.settings.warnings() {
         warn!("{warning}");
     }
 
-    let jwt = read.settings.authenticator().map_err(|error| error.to_string())?.map(Arc::new);
+    let jwt = jwt.map(Arc::new);
     let config = read.settings.config();
     let mut server = Server::new(config).game(TicTacToe).game(Farkle).game(LiarsDice).game(Arena);
     if let Some(jwt) = &jwt {
@@ -114,7 +121,26 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
             Some(advice) => format!("{error}\n{advice}"),
             None => error.to_string(),
         })?;
+    if let Some(telemetry) = telemetry {
+        telemetry.shut_down();
+    }
     Ok(exit_code(&stopped))
+}
+
+/// What settings lead to that may turn out to be of no use.
+struct Checked {
+    filter: EnvFilter,
+    jwt: Option<Jwt>,
+}
+
+/// Whether a server could be started with these settings, but for the addresses.
+fn check(read: &Read) -> Result<Checked, String> {
+    let filter = filter(&read.settings.log)?;
+    if let Some(tls) = &read.settings.config().tls {
+        tls.check().map_err(|error| error.to_string())?;
+    }
+    let jwt = read.settings.authenticator().map_err(|error| error.to_string())?;
+    Ok(Checked { filter, jwt })
 }
 
 /// What the settings are now. Those that cannot change while the server runs are named, and stay.
@@ -125,15 +151,14 @@ fn read_again(
     log: &Handle<EnvFilter, Registry>,
 ) -> Result<Read, String> {
     let again = told.read()?;
-    let filter = filter(&again.settings.log)?;
-    log.reload(filter).map_err(|error| error.to_string())?;
+    // All of it, before any of it holds.
+    let Checked { filter, jwt: _ } = check(&again)?;
     if let Some(jwt) = jwt {
         jwt.read_again().map_err(|error| error.to_string())?;
     }
-    for (now, at_start) in again.effective.iter().zip(&at_start.effective) {
-        if now.waits_for_a_start(at_start) {
-            warn!(setting = now.name, "cannot change while the server runs: start it again");
-        }
+    log.reload(filter).map_err(|error| error.to_string())?;
+    for setting in again.settings.wait_for_a_start(&at_start.settings) {
+        warn!(setting, "cannot change while the server runs: start it again");
     }
     Ok(again)
 }
@@ -166,17 +191,32 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
         .map_err(|error| format!("cannot read the log filter {text:?}: {error}"))
 }
 
-fn start_log(text: &str, format: LogFormat) -> Result<Handle<EnvFilter, Registry>, String> {
-    let (filter, handle) = reload::Layer::new(filter(text)?);
+/// The log at work.
+struct Log {
+    filter: Handle<EnvFilter, Registry>,
+    telemetry: Option<Telemetry>,
+}
+
+fn start_log(filter: EnvFilter, read: &Read) -> Result<Log, String> {
+    let (filter, handle) = reload::Layer::new(filter);
+    let (telemetry, spans) = match &read.settings.otlp_endpoint.0 {
+        Some(endpoint) => {
+            let telemetry = Telemetry::to(endpoint)
+                .map_err(|error| format!("cannot send spans to {endpoint}: {error}"))?;
+            let layer = telemetry.layer();
+            (Some(telemetry), Some(layer))
+        }
+        None => (None, None),
+    };
     let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
+    let registry = tracing_subscriber::registry().with(filter).with(spans);
+    match read.settings.log_format {
         LogFormat::Text => registry.with(log).init(),
         LogFormat::Json => registry.with(log.json()).init(),
     }
-    Ok(handle)
+    Ok(Log { filter: handle, telemetry })
 }
 
 /// What to do about it.

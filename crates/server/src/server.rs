@@ -20,11 +20,12 @@ use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::{
     config::ServerConfig,
-    http::{Api, Face, Site},
+    http::{Api, Face, Samples, Site},
     live::Live,
     process::ProcessReadings,
     session::GatewayEndpoint,
@@ -61,6 +62,7 @@ pub struct Running {
     live: Arc<ArcSwap<Live>>,
     tls: Option<Arc<Tls>>,
     games_drain_time_max: Duration,
+    _samples: AbortOnDropHandle<()>,
 }
 
 /// What stopping left undone.
@@ -172,11 +174,14 @@ impl Server {
             gateway: Arc::clone(&gateway),
             limits: config.gateway.frame,
             public_url: config.public_url.clone(),
+            metrics: Arc::clone(&metrics),
+            sessions: Arc::default(),
+            samples: Samples::new(),
         };
+        let samples = Arc::clone(&api.samples).run(metrics, Arc::clone(&live));
+        let samples = AbortOnDropHandle::new(tokio::spawn(samples));
         let site = |faces: &[Face]| {
-            Site::facing(GatewayEndpoint(Arc::clone(&gateway)), faces)
-                .with_metrics(Arc::clone(&metrics))
-                .with_api(api.clone())
+            Site::facing(GatewayEndpoint(Arc::clone(&gateway)), faces).with_api(api.clone())
         };
         let faces: &[Face] = match ops_listener {
             Some(_) => &[Face::Players],
@@ -187,14 +192,18 @@ impl Server {
             players = players.with_page(path, content_type, body);
         }
 
-        let serve = |listener, site, tls| {
+        let serve = |listener, site, config: &ServerConfig, tls| {
             let address = config.listen;
             Listening::start_with(listener, site, config.clone(), Arc::clone(&live), tls)
                 .map_err(|source| StartError::Listen { address, source })
         };
-        let listening = serve(listener, players, tls.clone())?;
+        let listening = serve(listener, players, &config, tls.clone())?;
         let ops = match ops_listener {
-            Some(listener) => Some(serve(listener, site(&[Face::Operators]), None)?),
+            // Those who watch a server are no clients of its proxy.
+            Some(listener) => {
+                let config = ServerConfig { proxy_protocol: false, ..config.clone() };
+                Some(serve(listener, site(&[Face::Operators]), &config, None)?)
+            }
             None => None,
         };
         info!(address = %listening.address(), tls = tls.is_some(), "listening");
@@ -202,18 +211,18 @@ impl Server {
             info!(address = %ops.address(), "listening to operators");
         }
         let games_drain_time_max = config.games_drain_time_max;
-        Ok(Running { listening, ops, gateway, live, tls, games_drain_time_max })
+        Ok(Running { listening, ops, gateway, live, tls, games_drain_time_max, _samples: samples })
     }
 
     /// Serves until the process is told to stop, by SIGINT or SIGTERM, then drains.
     ///
     /// Says on standard output where it listens. Told to stop a second time, it stops at once.
-    pub async fn run(self) -> Result<Stopped, StartError> {
-        self.run_reloading(|| None).await
+    pub async fn run(self) -> Result<(), StartError> {
+        self.run_reloading(|| None).await.map(|_| ())
     }
 
-    /// The same; at SIGHUP it takes over what `reload` gives, if that is something: see
-    /// [`Running::reconfigure`].
+    /// The same, and says what was left undone. At SIGHUP it takes over what `reload` gives, if that is
+    /// something: see [`Running::reconfigure`].
     pub async fn run_reloading(
         self,
         mut reload: impl FnMut() -> Option<ServerConfig>,
@@ -249,7 +258,7 @@ impl Server {
                 signal = signals.next() => match signal {
                     // Losing the race drops the server, which cuts what was still being closed.
                     Signal::Stop => break Stopped {
-                        games_cut: gateway.games_in_play(),
+                        games_cut: gateway.games_running(),
                         connections_cut: gateway.connection_count(),
                         at_once: true,
                     },
@@ -319,7 +328,7 @@ impl Running {
         self.gateway.drain(RECONNECT_AFTER);
         let ended = self.gateway.no_game_in_play();
         let _in_time = tokio::time::timeout(self.games_drain_time_max, ended).await;
-        let games_cut = self.gateway.games_in_play();
+        let games_cut = self.gateway.games_running();
         let transport::Stopped { connections_cut } = self.listening.stop().await;
         if let Some(ops) = self.ops {
             ops.stop().await;
@@ -373,4 +382,4 @@ const BACKLOG: u32 = 4096;
 /// Descriptors for everything that is no connection.
 const DESCRIPTORS_OWN: usize = 64;
 /// When clients of a server that goes away should look for the next one.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const RECONNECT_AFTER: Duration = Duration::from_secs(1);

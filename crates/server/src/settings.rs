@@ -53,6 +53,15 @@ macro_rules! settings {
         }
 
         impl Settings {
+            /// The settings that differ from these and cannot be changed while the server runs.
+            pub(crate) fn wait_for_a_start(&self, before: &Self) -> Vec<&'static str> {
+                let mut waiting = Vec::new();
+                $(if When::$when == When::AtStart && self.$name != before.$name {
+                    waiting.push(stringify!($name));
+                })+
+                waiting
+            }
+
             /// What holds when `layers`, the strongest first, have given what they have.
             fn of(layers: Vec<(Source, Given)>) -> (Self, Vec<Effective>) {
                 let mut effective = Vec::new();
@@ -112,6 +121,9 @@ settings! {
 
     /// What to log: error, warn, info, debug, or more finely, as in info,parlor_server=debug.
     log: String = "info".to_owned(), Live;
+    /// Where to send spans, by OTLP over HTTP: http://127.0.0.1:4318/v1/traces. For programs built with the feature
+    /// `otlp`.
+    otlp_endpoint: Maybe<String> = Maybe(None), AtStart;
     /// How to log it: text for people, json for programs.
     log_format: LogFormat = LogFormat::Text, AtStart;
 
@@ -189,7 +201,7 @@ pub(crate) enum When {
 /// One setting as it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Effective {
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// As in a file; nothing where nothing is set.
     value: Option<toml::Value>,
     source: Source,
@@ -201,8 +213,8 @@ pub(crate) struct Effective {
 pub(crate) enum SettingsError {
     #[error("cannot read {path}: {reason}")]
     Unreadable { path: PathBuf, reason: std::io::Error },
-    #[error("in {path}: {reason}")]
-    File { path: PathBuf, reason: String },
+    #[error("in {path}, line {line}: {reason}")]
+    File { path: PathBuf, line: usize, reason: String },
     #[error("in the environment: {0}")]
     Environment(String),
     #[error("{0}")]
@@ -236,9 +248,14 @@ pub(crate) fn schema() -> Schema {
 fn from_file(path: &Path) -> Result<Given, SettingsError> {
     let text = fs::read_to_string(path)
         .map_err(|reason| SettingsError::Unreadable { path: path.to_owned(), reason })?;
-    toml::from_str(&text).map_err(|error| SettingsError::File {
-        path: path.to_owned(),
-        reason: error.to_string().trim_end().to_owned(),
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count();
+        // Of the line only the name, for its value may be a secret.
+        let (name, _) = text.lines().nth(line).and_then(|text| text.split_once('=')).unzip();
+        let name = name.map(|name| format!("{}: ", name.trim())).unwrap_or_default();
+        let reason = format!("{name}{}", error.message());
+        SettingsError::File { path: path.to_owned(), line: line + 1, reason }
     })
 }
 
@@ -399,13 +416,6 @@ impl Settings {
     }
 }
 
-impl Effective {
-    /// Whether it differs from `before` and cannot be changed while the server runs.
-    pub(crate) fn waits_for_a_start(&self, before: &Self) -> bool {
-        self.changes == When::AtStart && self.value != before.value
-    }
-}
-
 /// A line of a settings file, with who gave it.
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -555,7 +565,7 @@ impl JsonSchema for Span {
 }
 
 /// What is never shown, only that it is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hidden(pub(crate) Secret);
 
 impl FromStr for Hidden {
@@ -577,8 +587,11 @@ impl Serialize for Hidden {
 
 impl<'de> Deserialize<'de> for Hidden {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        // Whatever it is, it is not told in an error.
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => text.parse().map_err(serde::de::Error::custom),
+            _ => Err(serde::de::Error::custom("a secret is a text in quotes")),
+        }
     }
 }
 

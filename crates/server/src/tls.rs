@@ -24,6 +24,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Reads them, to know whether a server could use them.
+    pub fn check(&self) -> Result<(), TlsError> {
+        read(self).map(|_| ())
+    }
+}
+
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Whoever sent a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visitor {
+    pub(crate) address: IpAddr,
     /// What it is counted under, if it is counted.
     pub(crate) key: Option<AddressKey>,
     /// Whether it came by TLS, to us or to a proxy that says so.
@@ -81,9 +82,7 @@ impl Proxies {
     /// What the header lists, the last added last.
     fn entries(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         match self.header {
-            ProxyHeader::XForwardedFor => {
-                listed(headers, &X_FORWARDED_FOR).map(|entry| address(entry)).collect()
-            }
+            ProxyHeader::XForwardedFor => listed(headers, &X_FORWARDED_FOR).map(address).collect(),
             ProxyHeader::Forwarded => listed(headers, &FORWARDED)
                 .map(|element| parameter(element, "for").and_then(address))
                 .collect(),

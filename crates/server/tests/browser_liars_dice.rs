@@ -84,15 +84,19 @@ async fn a_bid_is_put_together_with_buttons_and_only_a_higher_one_can_be_made() 
 
     ada.see("Your turn").await;
     fits(&ada, "full-table").await;
-    // However high the bid was that the bots have left: one die more of the same face outbids it.
+    // Whatever the bots have bid and the page proposes: the least of this face, and one die more outbids it too.
     ada.press("Fours").await;
-    let least = ada.run(AMOUNT).await.as_u64().expect("a number");
+    let mut least = ada.run(AMOUNT).await.as_u64().expect("a number");
+    while ada.run(IS_LEAST).await != json!("true") {
+        ada.press("One die fewer").await;
+        least -= 1;
+        ada.until(AMOUNT_IS, vec![json!(least)], "one fewer").await;
+    }
     ada.press("One die more").await;
     ada.until(AMOUNT_IS, vec![json!(least + 1)], "one more").await;
     ada.press("One die fewer").await;
     ada.until(AMOUNT_IS, vec![json!(least)], "one fewer").await;
-    let is_enabled = "return document.querySelector('[aria-label=\"One die fewer\"]').ariaDisabled";
-    assert_eq!(ada.run(is_enabled).await, json!("true"), "less would not outbid");
+    assert_eq!(ada.run(IS_LEAST).await, json!("true"), "less would not outbid");
     ada.press_starting(&format!("Bid {least} four")).await;
     ada.see("You bid").await;
     fits(&ada, "bid").await;
@@ -202,6 +206,9 @@ const MY_TURN: &str = "
 const TURN_PASSED: &str = "
     return document.querySelector('.facts').innerText + document.querySelector('.bids').innerText !== arguments[0];
 ";
+/// Whether fewer dice would not outbid.
+const IS_LEAST: &str =
+    "return document.querySelector('[aria-label=\"One die fewer\"]').ariaDisabled";
 const AMOUNT: &str = "return parseInt(document.querySelector('.amount').innerText)";
 const AMOUNT_IS: &str =
     "return parseInt(document.querySelector('.amount').innerText) === arguments[0]";

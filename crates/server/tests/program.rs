@@ -13,7 +13,7 @@ impl Program {
     fn start(arguments: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_parlor"))
             .args(arguments)
-            .env_remove("PARLOR_LISTEN")
+            .env_clear()
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

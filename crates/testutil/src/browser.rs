@@ -32,6 +32,9 @@ use url::Url;
 /// only a test that fails waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Ports that are tried before the driver is given up.
+const STARTS_MAX: usize = 20;
+
 /// The tab key, for [`Browser::key`].
 pub const TAB: char = '\u{E004}';
 /// The enter key.
@@ -68,6 +71,12 @@ impl Driver {
     ///
     /// When it is not installed, or does not say where it listens.
     pub fn start() -> Arc<Self> {
+        // It takes any free port of IPv6 and then wants the same of IPv4, which another may have.
+        let started = (0..STARTS_MAX).find_map(|_| Self::try_start());
+        Arc::new(started.expect("chromedriver says its port"))
+    }
+
+    fn try_start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -75,15 +84,13 @@ impl Driver {
             .spawn()
             .expect("chromedriver starts (Debian's package is chromium-driver)");
         let output = process.stdout.take().expect("stdout is piped");
-        let port = BufReader::new(output)
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, rest) = line.split_once("successfully on port ")?;
-                rest.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver says its port");
-        Arc::new(Self { process, port })
+        let port = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("successfully on port ")?;
+            rest.trim_end_matches('.').parse().ok()
+        });
+        // Without a port it has ended; it is waited for when it is dropped.
+        let driver = Self { process, port: port.unwrap_or_default() };
+        port.map(|_| driver)
     }
 }
 

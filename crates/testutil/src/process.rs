@@ -6,6 +6,12 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::seat::WAIT_MAX;
 
 /// A running server.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ impl Server {
     pub fn start(binary: &str) -> Self {
         let mut process = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -52,6 +59,115 @@ impl Server {
 }
 
 impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when it has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The program with arguments of one's own, nothing of the test's environment, and its log to be read.
+///
+/// Killed if the test does not see its end.
+#[derive(Debug)]
+pub struct Program {
+    process: Child,
+    address: SocketAddr,
+    /// The lines of its log, as they come.
+    lines: Receiver<Value>,
+    /// Those that were looked at.
+    log: Vec<Value>,
+}
+
+impl Program {
+    /// Starts `binary`, the value of `env!("CARGO_BIN_EXE_parlor")`, on a port that is free, with a log in JSON.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, or its first line does not say where it listens.
+    pub fn start(binary: &str, arguments: &[&str]) -> Self {
+        let mut process = Command::new(binary)
+            .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let errors = BufReader::new(process.stderr.take().expect("stderr is piped"));
+        let (sender, lines) = channel();
+        // Ends with the program.
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("stdout can be read");
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on http://")
+            .and_then(|address| address.parse().ok())
+            .unwrap_or_else(|| panic!("the first line says where it listens: {line:?}"));
+        Self { process, address, lines, log: Vec::new() }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of its sockets.
+    pub fn socket_url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Sends it a signal, such as `-TERM`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be sent.
+    pub fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal can be sent");
+    }
+
+    /// Waits until it has logged something with these words.
+    ///
+    /// # Panics
+    ///
+    /// When it does not in time.
+    pub fn until_logged(&mut self, words: &str) -> &Value {
+        loop {
+            let line = self.lines.recv_timeout(WAIT_MAX);
+            self.log.push(line.unwrap_or_else(|_| panic!("it logged no {words:?}")));
+            let line = &self.log[self.log.len() - 1];
+            if line["fields"]["message"].as_str().is_some_and(|message| message.contains(words)) {
+                return &self.log[self.log.len() - 1];
+            }
+        }
+    }
+
+    /// Waits for its end: its exit code, and all that it logged.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be waited for.
+    pub fn end(mut self) -> (Option<i32>, Vec<Value>) {
+        let mut log = std::mem::take(&mut self.log);
+        log.extend(self.lines.iter());
+        let status = self.process.wait().expect("the program can be waited for");
+        (status.code(), log)
+    }
+}
+
+impl Drop for Program {
     fn drop(&mut self) {
         // Both fail only when it has ended by itself.
         let _ = self.process.kill();

@@ -19,7 +19,7 @@ pub(crate) enum Fact {
     Disconnect(PlayerId),
     Leave(PlayerId),
     Kick {
-        by: PlayerId,
+        by: Option<PlayerId>,
         player: PlayerId,
         ban: bool,
     },

@@ -106,12 +106,14 @@ impl<G: Game> Draft<'_, G> {
 
     pub(super) fn kick(
         &mut self,
-        by: PlayerId,
+        by: Option<PlayerId>,
         player: PlayerId,
         ban: bool,
     ) -> Result<(), Refusal> {
-        self.check_host(by)?;
-        if by == player {
+        if let Some(by) = by {
+            self.check_host(by)?;
+        }
+        if by == Some(player) {
             return Err(Refusal::Yourself);
         }
         let seat = self.seat(player)?;

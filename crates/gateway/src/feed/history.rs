@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parlor_core::{PlayerId, Time, Viewer};
 use parlor_protocol::Codec;
+use serde_json::Value;
 
 use super::stage::Staged;
 use crate::encode::transcode;
@@ -65,6 +66,15 @@ impl History {
         {
             self.drop_oldest();
         }
+    }
+
+    /// The last events, whomever they went to, oldest first.
+    pub(super) fn recent(&self, events_max: usize) -> Vec<Value> {
+        let first = self.events.len().saturating_sub(events_max);
+        self.events
+            .range(first..)
+            .filter_map(|(_, event)| serde_json::from_slice(&in_codec(event, Codec::Json)?).ok())
+            .collect()
     }
 
     fn drop_oldest(&mut self) {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use parlor_core::{Game, PlayerId, Roster, Rules, Seat, SyncMode, Time, ViewKey, Viewer};
 use parlor_protocol::{CloseCode, Codec};
+use serde_json::Value;
 
 use crate::encode::Outlet;
 use crate::outbox::{Class, Wakes};
@@ -188,6 +189,16 @@ impl Feed {
         }
         Arc::make_mut(&mut self.members).add(Member { hold, viewer, attempt, outlet });
         hold
+    }
+
+    /// The last events, oldest first, as JSON has them.
+    pub(crate) fn recent(&self, events_max: usize) -> Vec<Value> {
+        self.history.recent(events_max)
+    }
+
+    /// The sockets attached to the room's seats.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
     }
 
     /// Lets go of the seat's socket, which stays open.

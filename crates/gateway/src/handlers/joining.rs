@@ -29,6 +29,16 @@ pub(crate) enum Slow {
 }
 
 impl Slow {
+    pub(crate) fn answering(&self) -> Answering {
+        match self {
+            Self::CreateRoom(to, _)
+            | Self::JoinRoom(to, _)
+            | Self::QuickMatch(to, _)
+            | Self::Reconnect(to, _)
+            | Self::Authenticate(to, _) => *to,
+        }
+    }
+
     /// What makes it safe to ask once more.
     fn key(&self) -> Option<&Secret> {
         match self {
@@ -45,13 +55,7 @@ impl Slow {
 /// Nothing is half done when this is dropped while it waits: a session is saved before its seat
 /// exists, and one that leads to no seat expires.
 pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
-    let to = match &slow {
-        Slow::CreateRoom(to, _)
-        | Slow::JoinRoom(to, _)
-        | Slow::QuickMatch(to, _)
-        | Slow::Reconnect(to, _)
-        | Slow::Authenticate(to, _) => *to,
-    };
+    let to = slow.answering();
     if connection.seat.held().is_some() {
         connection.link.refuse(to, &already_in_room());
         return;
@@ -60,7 +64,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         authenticate(connection, to, &data.token).await;
         return;
     }
-    let (shared, address) = (Arc::clone(connection.shared()), connection.caller.address());
+    let (shared, address) = (Arc::clone(connection.shared()), connection.address());
     let outcome = match shared.limits.check_guesses(address, shared.clock.now()) {
         Err(error) => Err(error),
         Ok(()) => match slow.key().map(secrets::token_digest) {
@@ -132,7 +136,7 @@ async fn seat_once_more(
     let digest = secrets::token_digest(&token);
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
-    let subject = connection.caller.subject();
+    let subject = connection.subject();
     let subject = subject.as_deref();
     let outcome = room.join_once_more(now, former.player, subject, token, to, &connection.link);
     if !matches!(outcome, Ok(Some(_))) {
@@ -161,10 +165,10 @@ async fn create_room(
     let shared = connection.shared();
     refuse_while_draining(shared)?;
 
-    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
 
-    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
+    shared.limits.open_room(connection.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, max_players, None, |code| Settings {
         locked: false,
         private,
@@ -186,10 +190,11 @@ async fn join_room(
     let room = room_id
         .and_then(|code| shared.rooms.get(code))
         .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
-    let joining = Joining::new(None, Some(room.code()), player_name, spectator);
+    let joining =
+        Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
     let admission = admit(connection.shared(), &joining).await?;
     // Meanwhile others from there may have guessed, each of whom was the first when it began.
-    shared.limits.check_guesses(connection.caller.address(), shared.clock.now())?;
+    shared.limits.check_guesses(connection.address(), shared.clock.now())?;
     let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
 }
@@ -204,7 +209,7 @@ async fn quick_match(
     let options = game.read_options(options)?;
     let shared = connection.shared();
     refuse_while_draining(shared)?;
-    let joining = Joining::new(Some(game_type), None, player_name, false);
+    let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
     let newcomer = || newcomer(connection, joining.clone(), admission.clone(), None);
 
@@ -223,7 +228,7 @@ async fn quick_match(
         }
     }
 
-    shared.limits.open_room(connection.caller.address(), shared.clock.now())?;
+    shared.limits.open_room(connection.address(), shared.clock.now())?;
     let room = new_room(shared, game, options, None, None, |_| Settings::default())?;
     seat_first(connection, to, room, newcomer()).await
 }
@@ -243,7 +248,7 @@ async fn reconnect(
     let Some(room) = shared.rooms.get(code) else {
         return Err(ErrorDetail::new(ErrorCode::ROOM_CLOSED, "the room has closed"));
     };
-    let subject = connection.caller.subject();
+    let subject = connection.subject();
     let returning = Returning { token, seen: epoch.zip(last_seq), attempt, subject };
     let hold = room.reconnect(shared.clock.now(), &returning, to, &connection.link)?;
     let Some(hold) = hold else { return Err(invalid()) };
@@ -253,12 +258,12 @@ async fn reconnect(
 }
 
 /// Finds out who bears a token, and keeps it in mind for what the connection asks from here on.
-async fn authenticate(connection: &mut Connection, to: Answering, token: &Secret) {
+async fn authenticate(connection: &Connection, to: Answering, token: &Secret) {
     let gateway = Arc::clone(&connection.gateway);
-    match gateway.authenticate(token, connection.caller.address()).await {
+    match gateway.authenticate(token, connection.address()).await {
         Ok(identity) => {
             let answer = Authenticated { player_name: identity.name.clone() };
-            connection.caller.identity = Some(identity);
+            connection.identify(identity);
             connection.link.answer(to, &answer).expect("our own data is plain");
         }
         Err(error) => connection.link.refuse(to, &error),
@@ -283,7 +288,7 @@ fn newcomer(
     password: Option<Secret>,
 ) -> Newcomer {
     let Admission { player_name, mut profile } = admission;
-    let identity = connection.caller.identity.as_deref();
+    let identity = joining.identity.as_deref();
     let own_name = identity.and_then(|identity| identity.name.clone());
     let name = player_name.or(own_name).unwrap_or(joining.player_name).as_str().to_owned();
     if let Some(identity) = identity {
@@ -292,7 +297,7 @@ fn newcomer(
         }
     }
     let (token, spectator) = (connection.shared().random.new_token(), joining.spectator);
-    let subject = connection.caller.subject();
+    let subject = identity.map(|identity| Arc::clone(&identity.subject));
     Newcomer { name, token, spectator, password, subject, profile }
 }
 

@@ -16,8 +16,10 @@ use parlor_protocol::{
 
 use super::joining::check_subject;
 use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
-use crate::encode::{Answering, Link, Unencodable, read_tree};
+use crate::encode::{Answering, Link, Unencodable, read_tree, to_value};
 use crate::feed::{Delay, Feed, Hold};
+use crate::operators::Inspection;
+use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::to_wire;
 use crate::tree::Tree;
@@ -164,6 +166,47 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
     fn info(&self) -> RoomInfo {
         self.info_of(&self.view.snapshot())
+    }
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn is_private(&self) -> bool {
+        self.view.snapshot().settings.private
+    }
+
+    fn inspect(&self, events_max: usize) -> Inspection {
+        let (snapshot, seq, events) = {
+            let inner = self.inner.lock();
+            (Arc::clone(inner.room.head()), inner.feed.seq(), inner.feed.recent(events_max))
+        };
+        Inspection {
+            room: self.info_of(&snapshot),
+            private: snapshot.settings.private,
+            players: snapshot.roster.seats().map(to_wire::player).collect(),
+            host: snapshot.roster.host().map(to_wire::player_id),
+            version: snapshot.version,
+            seq,
+            state: to_value(&snapshot.state).unwrap_or_else(|| "it cannot be written out".into()),
+            events,
+        }
+    }
+
+    fn for_each_socket(&self, see: &mut dyn FnMut(PlayerId, &Arc<Outbox>)) {
+        for member in self.inner.lock().feed.members() {
+            see(member.hold.player, &member.outlet.outbox);
+        }
+    }
+
+    fn kick(&self, now: Time, player: PlayerId, ban: bool) -> Result<(), ErrorDetail> {
+        let mut inner = self.lock(now);
+        let outcome = inner
+            .room
+            .apply(now, Command::Kick { by: None, player, ban })
+            .and_then(|commit| self.publish(&mut inner, commit, |_| {}));
+        self.unlock(inner, now);
+        outcome.map(|_| ()).map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))
     }
 
     fn is_played(&self) -> bool {

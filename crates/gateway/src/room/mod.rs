@@ -17,6 +17,8 @@ use parlor_protocol::{ErrorDetail, Object, Player, RawData, RoomCode, RoomInfo, 
 
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
+use crate::operators::Inspection;
+use crate::outbox::Outbox;
 
 pub(crate) use game_entry::{GameEntry, RoomParts};
 pub(crate) use game_room::not_in_room;
@@ -87,6 +89,21 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
 
     /// What a listing says of it now.
     fn info(&self) -> RoomInfo;
+
+    /// Rises from room to room.
+    fn number(&self) -> u64;
+
+    /// Whether listings leave it out.
+    fn is_private(&self) -> bool;
+
+    /// All of it, for whoever runs the server.
+    fn inspect(&self, events_max: usize) -> Inspection;
+
+    /// Shows each socket that is attached to a seat.
+    fn for_each_socket(&self, see: &mut dyn FnMut(PlayerId, &Arc<Outbox>));
+
+    /// Sends someone away, by the word of whoever runs the server.
+    fn kick(&self, now: Time, player: PlayerId, ban: bool) -> Result<(), ErrorDetail>;
 
     /// Whether a match is on and someone who plays it is there.
     fn is_played(&self) -> bool;

@@ -270,7 +270,7 @@ impl World {
             expected: VecDeque::new(),
             must_close: None,
             is_greeted: false,
-            must_hear_of_drain: false,
+            must_hear_of_drain: self.is_draining,
         }));
         socket
     }

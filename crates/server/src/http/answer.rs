@@ -36,8 +36,31 @@ pub(super) fn detail(status: StatusCode, error: ErrorDetail) -> Answer {
 
 /// `{"error": …}` with the status that goes with the error's code.
 pub(super) fn refusal(error: ErrorDetail) -> Answer {
-    let status = StatusCode::from_u16(error.code.http_status());
-    detail(status.expect("the codes have statuses of HTTP"), error)
+    Refusal::from(error).answer()
+}
+
+/// Why something is refused, and with which status if that is not the code's.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: ErrorDetail,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: ErrorDetail) -> Self {
+        Self { status, error }
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        detail(self.status, self.error)
+    }
+}
+
+impl From<ErrorDetail> for Refusal {
+    fn from(error: ErrorDetail) -> Self {
+        let status = StatusCode::from_u16(error.code.http_status());
+        Self { status: status.expect("the codes have statuses of HTTP"), error }
+    }
 }
 
 /// Nothing to say.

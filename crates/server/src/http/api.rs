@@ -16,9 +16,16 @@ use parlor_protocol::{
     ErrorCode, ErrorDetail, ListRooms, OpenRoom, OpenedRoom, RoomCode, RoomDetail, RoomInfo,
     limits::FrameLimits, read_query,
 };
+use prometheus_client::registry::Registry;
 use url::form_urlencoded;
 
-use super::{Answer, answer, body, pages::is_host_byte, wrong_method};
+use super::{
+    Answer,
+    admin::{Samples, Sessions},
+    answer, body,
+    pages::is_host_byte,
+    wrong_method,
+};
 use crate::{live::Live, transport::handshake::bearer, visitor::Visitor};
 
 /// What the addresses under `/api` stand on.
@@ -28,6 +35,10 @@ pub(crate) struct Api {
     pub(crate) limits: FrameLimits,
     /// Where players reach this server, if it is not where they asked.
     pub(crate) public_url: Option<String>,
+    pub(crate) metrics: Arc<Registry>,
+    /// Operators who are logged in.
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) samples: Arc<Samples>,
 }
 
 impl Api {
@@ -78,7 +89,7 @@ impl Api {
     }
 
     /// Whether a request bears the administrator's token. Wrong ones are counted.
-    fn check_admin(
+    pub(super) fn check_admin(
         &self,
         headers: &HeaderMap,
         live: &Live,
@@ -111,7 +122,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let asked = match body::json::<OpenRoom, _>(&head.headers, body, &self.limits).await {
             Ok(asked) => asked,
-            Err(refused) => return refused,
+            Err(refused) => return refused.answer(),
         };
         match self.gateway.rooms().create_for(visitor.key, NewRoom::from(asked)) {
             Ok(room) => {

@@ -7,40 +7,37 @@ use parlor_protocol::{ErrorCode, ErrorDetail, limits::FrameLimits, read_body};
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
-use super::{Answer, answer};
+use super::answer::Refusal;
 
-/// The request's body as a `T`, or what to answer instead: 415 for another type than JSON, 413 for too much,
-/// 400 for what cannot be read.
+/// The request's body as a `T`. Refused with 415 for another type than JSON, 413 for too much, 400 for what cannot be
+/// read.
 pub(super) async fn json<T, B>(
     headers: &HeaderMap,
     body: B,
     limits: &FrameLimits,
-) -> Result<T, Answer>
+) -> Result<T, Refusal>
 where
     T: DeserializeOwned + Validate,
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
+    let refuse = |status, message: String| {
+        Refusal::new(status, ErrorDetail::new(ErrorCode::BAD_REQUEST, message))
+    };
     if !is_json(headers) {
-        let message = "the body must be application/json";
-        return Err(answer::error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ErrorCode::BAD_REQUEST,
-            message,
-        ));
+        let message = "the body must be application/json".to_owned();
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let bytes = match Limited::new(body, limits.message_bytes_max).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let message = format!("a body is at most {} bytes", limits.message_bytes_max);
-            let detail = ErrorDetail::new(ErrorCode::BAD_REQUEST, message);
-            return Err(answer::detail(StatusCode::PAYLOAD_TOO_LARGE, detail));
+            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
         Err(_) => {
-            let message = "the body was cut short";
-            return Err(answer::error(StatusCode::BAD_REQUEST, ErrorCode::BAD_REQUEST, message));
+            return Err(refuse(StatusCode::BAD_REQUEST, "the body was cut short".to_owned()));
         }
     };
-    read_body(&bytes, limits).map_err(answer::refusal)
+    Ok(read_body(&bytes, limits)?)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -4,6 +4,7 @@
 //! headers and the shape of errors. Sockets are not its business: where `GET /ws` passes the
 //! checks, it hands out an [`Opening`] and the listener does the rest.
 
+mod admin;
 mod answer;
 mod api;
 mod body;
@@ -13,7 +14,7 @@ mod metrics;
 mod openapi;
 mod pages;
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
@@ -28,11 +29,13 @@ use hyper::{
 use matchit::Router;
 use parlor_gateway::{AddressCounts, Caller, Identity};
 use parlor_protocol::{ErrorCode, ErrorDetail};
-use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::api::Api;
-use self::pages::Page;
+pub(crate) use self::{admin::Samples, api::Api};
+use self::{
+    admin::{AdminRoute, Asking},
+    pages::Page,
+};
 use crate::{
     live::Live,
     transport::{
@@ -53,7 +56,6 @@ pub struct Site<E> {
     /// Pages of the program's own, by path. They go before the built-in ones.
     pages: HashMap<String, Page>,
     faces: Vec<Face>,
-    metrics: Arc<Registry>,
     api: Option<Api>,
 }
 
@@ -80,6 +82,8 @@ pub(crate) struct Opening {
     pub(crate) subprotocol: Option<&'static str>,
     pub(crate) place: OwnedSemaphorePermit,
     pub(crate) caller: Caller,
+    /// Where the client is.
+    pub(crate) client: IpAddr,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,7 @@ enum Route {
     Rooms,
     Room,
     Read(Read),
+    Admin(AdminRoute),
 }
 
 /// What can only be read.
@@ -134,25 +139,16 @@ impl<E: Endpoint> Site<E> {
             for (path, route) in paths {
                 routes.insert(*path, *route).expect("these paths do not conflict");
             }
+            if *face == Face::Operators {
+                for (path, route) in AdminRoute::ALL {
+                    routes.insert(path, Route::Admin(route)).expect("nor do these");
+                }
+            }
         }
-        Self {
-            endpoint,
-            routes,
-            pages: HashMap::new(),
-            faces: faces.to_vec(),
-            metrics: Arc::default(),
-            api: None,
-        }
+        Self { endpoint, routes, pages: HashMap::new(), faces: faces.to_vec(), api: None }
     }
 
-    /// Shows what is registered at `/metrics`.
-    #[must_use]
-    pub fn with_metrics(mut self, metrics: impl Into<Arc<Registry>>) -> Self {
-        self.metrics = metrics.into();
-        self
-    }
-
-    /// Answers under `/api` and `/health`.
+    /// Answers under `/api`, `/admin`, `/health` and `/metrics`.
     pub(crate) fn with_api(mut self, api: Api) -> Self {
         self.api = Some(api);
         self
@@ -195,8 +191,15 @@ impl<E: Endpoint> Site<E> {
             (Some(_), Some(_)) if cors::is_preflight(&request, &path) => cors::preflight(),
             (Some(Route::Rooms), Some(api)) => api.rooms(request, visitor).await,
             (Some(Route::Room), Some(api)) => {
-                let code = matched.ok().and_then(|matched| matched.params.get("room"));
+                let code = matched.as_ref().ok().and_then(|matched| matched.params.get("room"));
                 api.room(&request, code.unwrap_or_default(), live, visitor)
+            }
+            (Some(Route::Admin(route)), Some(api)) => {
+                let params = matched.as_ref().ok().map(|matched| &matched.params);
+                let name = params
+                    .and_then(|params| params.get("room").or_else(|| params.get("connection")));
+                let asking = Asking { visitor, live, name: name.unwrap_or_default() };
+                api.admin(route, request, asking).await
             }
             (Some(Route::Read(read)), Some(api)) => self.read(read, &request, api).await,
             (Some(_), None) | (None, _) => self.page(&request, live),
@@ -239,7 +242,10 @@ impl<E: Endpoint> Site<E> {
                     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
                 }
                 let caller = Caller { place: Some(of_address), identity };
-                (answer, Some(Opening { upgrade, subprotocol, place, caller }))
+                (
+                    answer,
+                    Some(Opening { upgrade, subprotocol, place, caller, client: visitor.address }),
+                )
             }
             // What it checks has been checked.
             Err(_) => (refused(Refusal::Key), None),
@@ -278,7 +284,7 @@ impl<E: Endpoint> Site<E> {
             Read::Health => health::health(&api.gateway).await,
             Read::Live => health::live(&api.gateway).await,
             Read::Ready => health::ready(&api.gateway).await,
-            Read::Metrics => metrics::metrics(&self.metrics, request.headers()),
+            Read::Metrics => metrics::metrics(&api.metrics, request.headers()),
         }
     }
 

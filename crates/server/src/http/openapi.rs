@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use hyper::StatusCode;
 use parlor_protocol::{
     GameList, OpenRoom, OpenedRoom, Refused, RoomDetail, RoomList,
-    limits::{GAME_TYPE_CHARS_MAX, LIST_ROOMS_DEFAULT, LIST_ROOMS_MAX, OPAQUE_CHARS_MAX},
+    limits::{GAME_TYPE_CHARS_MAX, LIST_ROOMS_DEFAULT, LIST_ROOMS_MAX},
 };
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -50,7 +50,7 @@ fn document() -> Value {
                   "schema": { "type": "integer", "minimum": 1, "maximum": LIST_ROOMS_MAX,
                               "default": LIST_ROOMS_DEFAULT } },
                 { "name": "cursor", "in": "query", "description": "Where the page before ended.",
-                  "schema": { "type": "string", "maxLength": OPAQUE_CHARS_MAX } },
+                  "schema": { "type": "string", "pattern": "^[0-9]{1,19}$" } },
             ],
             "responses": schemas.answers::<RoomList>("200", "A page of rooms.", &[
                 ("400", "A parameter is out of bounds, or the cursor is none of ours."),

@@ -106,13 +106,14 @@ fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Whether the page that opens the socket is one of ours. Programs name no origin: what they do
 /// is not done with a visitor's browser.
 fn origin_is_allowed(headers: &HeaderMap, allowed: &[Origin]) -> bool {
-    if !headers.contains_key(ORIGIN) {
-        return true;
-    }
+    let is_listed =
+        || only(headers, &ORIGIN).is_some_and(|origin| allowed.iter().any(|one| one.is(origin)));
+    !headers.contains_key(ORIGIN) || is_listed() || is_own_origin(headers)
+}
+
+/// Whether a page of the address that was asked asks.
+pub(crate) fn is_own_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = only(headers, &ORIGIN) else { return false };
-    if allowed.iter().any(|allowed| allowed.is(origin)) {
-        return true;
-    }
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let default_port = match scheme {
         "http" => ":80",

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{
         Arc,
@@ -154,7 +154,8 @@ struct Opened<S> {
     /// What the client sent right behind its handshake.
     first: Vec<u8>,
     session: S,
-    peer: SocketAddr,
+    /// Where the client is, as far as it can be known.
+    client: IpAddr,
     place: OwnedSemaphorePermit,
 }
 
@@ -225,9 +226,9 @@ impl Connections {
     }
 
     fn open<S: Session>(&mut self, opened: Opened<S>) {
-        let Opened { io, first, session, peer, place } = opened;
+        let Opened { io, first, session, client, place } = opened;
         let outbox = Arc::clone(session.outbox());
-        let (config, span) = (Arc::clone(&self.config), debug_span!("connection", %peer));
+        let (config, span) = (Arc::clone(&self.config), debug_span!("connection", %client));
         // Spawned as it is: a block around it would hold it twice.
         let task = match io {
             Io::Plain(io) => self
@@ -369,14 +370,14 @@ where
         }
     }
 
-    let Opening { upgrade, subprotocol, place, caller } = opening.into_inner()?;
+    let Opening { upgrade, subprotocol, place, caller, client } = opening.into_inner()?;
     let upgraded = upgrade.await.ok()?.into_inner().into_inner();
     let parts = upgraded.downcast::<TokioIo<S>>().ok()?;
     Some(Opened {
         io: wrap(parts.io.into_inner()),
         first: parts.read_buf.into(),
         session: front.site.connect(subprotocol, caller),
-        peer,
+        client,
         place,
     })
 }

@@ -88,10 +88,11 @@ export class ParlorError extends Error {
  * @param {object} [options]
  * @param {string} [options.url]  The server's socket. By default `/ws` where the page came from.
  * @param {string} [options.room]  Goes on with the seat this tab holds in that room, if it holds one.
+ * @param {string} [options.accessToken]  Who the player is, as an account service says it.
  * @returns {Client}
  */
-export function connect({ url = socketUrl(), room } = {}) {
-  return new Client(url, room ? loadSession(room) : null);
+export function connect({ url = socketUrl(), room, accessToken } = {}) {
+  return new Client(url, room ? loadSession(room) : null, accessToken);
 }
 
 /** @hideconstructor Made by {@link connect}. */
@@ -102,6 +103,7 @@ export class Client extends EventTarget {
   /** The server's limits, once it has greeted. @type {{maxMessageBytes: number}|null} */ limits = null;
 
   #url;
+  #protocols = ["parlor.v1.json"];
   /** @type {import("./parlor/storage.js").Session|null} */ #session;
   /** @type {WebSocket|null} */ #socket = null;
   /** Sent and unanswered, by id, in the order of sending. */ #unanswered = new Map();
@@ -119,9 +121,11 @@ export class Client extends EventTarget {
   #onOffline = () => this.#networkGone();
   #onOnline = () => this.#networkBack();
 
-  constructor(url, session) {
+  constructor(url, session, accessToken) {
     super();
     this.#url = url;
+    // A browser can send it in no other place: not in a header, and never in the address, which is logged.
+    if (accessToken) this.#protocols.push("access_token", accessToken);
     this.#session = session;
     globalThis.addEventListener?.("offline", this.#onOffline);
     globalThis.addEventListener?.("online", this.#onOnline);
@@ -203,7 +207,7 @@ export class Client extends EventTarget {
   #open() {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
-    const socket = new WebSocket(this.#url, ["parlor.v1.json"]);
+    const socket = new WebSocket(this.#url, this.#protocols);
     this.#socket = socket;
     // A socket that was given up may still have things to say.
     const current = (handle) => (event) => {

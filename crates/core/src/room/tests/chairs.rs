@@ -163,7 +163,7 @@ fn only_the_host_sends_away_and_only_others() {
     let mut table = Table::with(&["Ada", "Bob"]);
     table.must(add_bot("waits"));
     table.must(watch("Eve"));
-    let by_bob = Command::Kick { by: P2, player: P1, ban: false };
+    let by_bob = Command::Kick { by: Some(P2), player: P1, ban: false };
     assert_eq!(table.refused(by_bob), Refusal::NotHost);
     assert_eq!(table.refused(kick(P1, false)), Refusal::Yourself);
     assert_eq!(table.refused(kick(P3, false)), Refusal::NoSuchPlayer, "a bot is removed");

@@ -58,7 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
             }),
         1 => (player(), player()).prop_map(|(by, bot)| Command::RemoveBot { by, bot }),
         1 => (player(), player(), any::<bool>())
-            .prop_map(|(by, player, ban)| Command::Kick { by, player, ban }),
+            .prop_map(|(by, player, ban)| Command::Kick { by: Some(by), player, ban }),
         1 => (player(), player()).prop_map(|(by, player)| Command::SetHost { by, player }),
         1 => (player(), prop::bool::weighted(0.2)).prop_map(|(by, locked)| {
             let changes = SettingsChanges { locked: Some(locked), ..Default::default() };

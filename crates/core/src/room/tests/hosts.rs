@@ -29,7 +29,7 @@ fn host_who_is_kicked_by_its_successor_stays_host_no_longer() {
     let mut table = Table::with(&["Ada", "Bob"]);
     assert_eq!(table.must(set_host(P2)).told, ["host 2"]);
     assert_eq!(table.refused(kick(P2, false)), Refusal::NotHost);
-    let done = table.must(Command::Kick { by: P2, player: P1, ban: false });
+    let done = table.must(Command::Kick { by: Some(P2), player: P1, ban: false });
     assert_eq!(done.told, ["left 1 Kicked"]);
     assert_eq!(table.host(), Some(P2));
 }
@@ -113,4 +113,16 @@ fn new_host_does_not_inherit_the_old_hosts_deadline() {
     table.must(Command::Leave(P1));
     assert_eq!(table.host(), Some(P2));
     assert!(table.told_within(secs(60)).is_empty());
+}
+
+#[test]
+fn whoever_runs_the_server_sends_away_also_the_host() {
+    let mut table = Table::with(&["Ada", "Bob"]);
+    table.must(Command::Kick { by: None, player: P1, ban: true });
+    assert_eq!(table.room.head().roster.host(), Some(P2));
+    assert_eq!(table.refused(join("Ada")), Refusal::Banned);
+    assert_eq!(
+        table.refused(Command::Kick { by: None, player: P1, ban: true }),
+        Refusal::NoSuchPlayer
+    );
 }

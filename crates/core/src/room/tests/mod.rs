@@ -287,7 +287,7 @@ fn add_bot(level: &str) -> Command {
 }
 
 fn kick(player: PlayerId, ban: bool) -> Command {
-    Command::Kick { by: P1, player, ban }
+    Command::Kick { by: Some(P1), player, ban }
 }
 
 fn update(changes: SettingsChanges) -> Command {

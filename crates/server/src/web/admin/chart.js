@@ -25,12 +25,12 @@ const TIME_STEPS_MS = [15, 30, 60, 120, 300, 600, 900, 1_800].map((step) => step
 export function chart(element, { label, series, format, axis = format, stepMin = 0, onLook }) {
   const grid = svg("g", { class: "grid" });
   const lines = series.map((_, index) => svg("path", { class: `line series-${index}` }));
-  const rule = svg("line", { class: "rule" });
-  const dots = series.map((_, index) => svg("circle", { class: `dot series-${index}`, r: 4 }));
+  const rule = svg("line", { class: "rule", visibility: "hidden" });
+  const dots = series.map((_, index) => svg("circle", { class: `dot series-${index}`, r: 4, visibility: "hidden" }));
   element.append(grid, ...lines, rule, ...dots);
   set(element, { role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0 });
   const time = h("span", { class: "time" });
-  const values = series.map((_, index) => h("span", { class: `value series-${index}` }));
+  const values = series.map(([, name], index) => h("span", { class: `value series-${index}` }, name));
   element.parentElement.querySelector(".readout").append(...values, time);
 
   let samples = [];

@@ -199,6 +199,7 @@ export class Table {
     client.on("status", () => this.#showConnection());
     client.on("snapshot", (room) => this.#arrive(room));
     client.on("change", (room) => room && this.#isOurs(room) && this.#show(room));
+    client.on("server_notice", ({ text }) => toast(text));
     client.on("game_event", ({ name, data }) => this.#game.onEvent?.(name, data, this));
     this.#chat.listen(client);
     this.#showConnection();
