@@ -647,8 +647,8 @@ fn bodies_too_large_too_slow_or_without_end_are_cut() {
             });
             for length in ["Content-Length: 10000\r\n", "Transfer-Encoding: chunked\r\n"] {
                 bodies.spawn(async move {
-                    let mut socket = RawSocket::connect(address).await;
                     let began = Instant::now();
+                    let mut socket = RawSocket::connect(address).await;
                     let mut request = format!("{head}{length}\r\n");
                     if length.contains("chunked") {
                         request.push_str("2000\r\n");
