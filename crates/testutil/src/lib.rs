@@ -6,6 +6,7 @@ pub mod games;
 pub mod http;
 pub mod pages;
 pub mod process;
+pub mod raw;
 pub mod seat;
 pub mod server;
 pub mod wire;

@@ -12,6 +12,9 @@ use parlor_gateway::Gateway;
 use parlor_protocol::Codec;
 use parlor_server::{Running, Server, ServerConfig, Stopped};
 
+use crate::http::Ask;
+use crate::raw::stream_from;
+
 /// A running server.
 #[derive(Debug)]
 pub struct TestServer {
@@ -57,6 +60,25 @@ impl TestServer {
         self.running.gateway()
     }
 
+    /// The server itself.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// How often clients were kept from going beyond a limit, as `/metrics` has it.
+    ///
+    /// # Panics
+    ///
+    /// When it says nothing.
+    pub async fn limited(&self, limit: &str) -> u64 {
+        // From an address of its own, lest it be limited itself.
+        let stream = stream_from(254, self.address()).await.expect("the server listens");
+        let text = Ask::get("/metrics").over(stream).await.body;
+        let series = format!("parlor_limited_total{{limit=\"{limit}\"}} ");
+        let counted = text.lines().find_map(|line| line.strip_prefix(&*series));
+        counted.map_or(0, |number| number.parse().expect("it is a number"))
+    }
+
     /// A new client of it.
     ///
     /// # Panics
@@ -65,6 +87,18 @@ impl TestServer {
     pub async fn connect(&self, codec: Codec) -> (Client, Events) {
         let options = Options { codec, ..Options::default() };
         Client::connect(&self.socket_url(), options).await.expect("the server lets clients in")
+    }
+
+    /// The same from 127.0.0.`host`.
+    ///
+    /// # Panics
+    ///
+    /// When it is not let in.
+    pub async fn connect_from(&self, host: u8, codec: Codec) -> (Client, Events) {
+        let stream = stream_from(host, self.address()).await.expect("the server listens");
+        let options = Options { codec, ..Options::default() };
+        let connecting = Client::over(stream, &self.socket_url(), options).await;
+        connecting.expect("the server lets clients in")
     }
 
     /// Stops it in good order.

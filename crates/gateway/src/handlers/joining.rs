@@ -193,6 +193,8 @@ async fn join_room(
     let joining =
         Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
     let admission = admit(connection.shared(), &joining).await?;
+    // Meanwhile others from there may have guessed, each of whom was the first when it began.
+    shared.limits.check_guesses(connection.address(), shared.clock.now())?;
     let newcomer = newcomer(connection, joining, admission, password);
     seat(connection, to, room, newcomer).await
 }

@@ -11,7 +11,10 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::{Arc, Once},
+    sync::{
+        Arc, Once,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -331,7 +334,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let opening = Mutex::new(None);
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let opening = &opening;
         async move {
             let live = front.live.load_full();
@@ -364,13 +369,19 @@ where
             Some(served) => served,
             None => {
                 http.as_mut().graceful_shutdown();
-                timeout(config.handshake_time_max, http).await.unwrap_or(Ok(()))
+                let ended = timeout(config.handshake_time_max, http).await;
+                if ended.is_err() && !front.stop.is_cancelled() {
+                    debug!("a request took too long");
+                    front.site.note_limited("http_time");
+                }
+                ended.unwrap_or(Ok(()))
             }
         }
     };
     if let Err(error) = served {
         debug!(%error, "the connection failed");
-        if error.is_timeout() {
+        // Browsers keep a connection that they have used until it is closed: that is no offence.
+        if error.is_timeout() && !has_asked.into_inner() {
             front.site.note_limited("handshake_time");
         }
     }
