@@ -7,7 +7,11 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod session;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{Redis, RedisConfig, RedisSessionStore, RedisUrlError};
 pub use memory::{MemorySessionStore, SESSIONS_MAX};
 pub use session::{DynSessionStore, Session, SessionKey, SessionStore, StoreError};

@@ -7,6 +7,7 @@ pub mod http;
 pub mod pages;
 pub mod process;
 pub mod raw;
+pub mod redis;
 pub mod seat;
 pub mod server;
 pub mod wire;
