@@ -86,12 +86,24 @@ impl Rooms {
     /// Refused with the errors of `create_room`: an unknown game, options or a number of seats that the
     /// game does not take, a full or draining server.
     pub fn create(&self, new: NewRoom) -> Result<RoomInfo, ErrorDetail> {
+        self.create_for(None, new)
+    }
+
+    /// The same for someone at an address, which may open so many only
+    /// ([`GatewayConfig::rooms_opened`](crate::GatewayConfig::rooms_opened)): one more is refused with
+    /// `RATE_LIMITED`. What is refused for another reason does not count.
+    pub fn create_for(
+        &self,
+        address: Option<AddressKey>,
+        new: NewRoom,
+    ) -> Result<RoomInfo, ErrorDetail> {
         let NewRoom { game_type, options, private, password, players_max, metadata, kept_for } =
             new;
         let shared = &self.gateway.shared;
         let game = self.gateway.games.get(game_type.as_str()).ok_or_else(unknown_game)?;
         let options = game.read_options(options)?;
         refuse_while_draining(shared)?;
+        shared.limits.open_room(address, shared.clock.now())?;
         let room = new_room(shared, game, options, players_max, Some(kept_for), |code| Settings {
             locked: false,
             private,
@@ -101,19 +113,6 @@ impl Rooms {
         open_room(shared, &room)?;
         room.wait_for_players(shared.clock.now());
         Ok(room.info())
-    }
-
-    /// The same for someone at an address, which may open so many only
-    /// ([`GatewayConfig::rooms_opened`](crate::GatewayConfig::rooms_opened)): one more is refused with
-    /// `RATE_LIMITED`.
-    pub fn create_for(
-        &self,
-        address: Option<AddressKey>,
-        new: NewRoom,
-    ) -> Result<RoomInfo, ErrorDetail> {
-        let shared = &self.gateway.shared;
-        shared.limits.open_room(address, shared.clock.now())?;
-        self.create(new)
     }
 
     /// What a listing would say of the room now, also of a private one. `None` when it is not open.
