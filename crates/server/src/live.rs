@@ -53,6 +53,11 @@ impl Live {
         })
     }
 
+    /// What the administrator must know, if there is one.
+    pub(crate) fn admin_token(&self) -> Option<&str> {
+        self.admin_token.as_ref().map(Secret::expose)
+    }
+
     /// Whether there is an administrator at all.
     pub(crate) fn has_admin(&self) -> bool {
         self.admin_token.is_some()

@@ -81,6 +81,21 @@ async fn who_is_not_logged_in_is_shown_nothing() {
     assert_eq!(by_token.of(server.address()).await.status, 200, "a program needs no cookie");
 }
 
+/// Whoever changes the token because it was seen is rid of all who came in by it.
+#[tokio::test]
+async fn with_another_admin_token_nobody_is_logged_in_any_more() {
+    let server = server();
+    let operator = Operator::of(&server).await;
+    operator.get("/admin/api/overview").await;
+    let mut config = ServerConfig::default();
+    config.admin_token = Some(Secret::new("another token of the administrator"));
+    server.running().reconfigure(&config).unwrap();
+    assert_eq!(operator.ask(Ask::get("/admin/api/overview")).await.status, 401);
+    config.admin_token = None;
+    server.running().reconfigure(&config).unwrap();
+    assert_eq!(operator.ask(Ask::get("/admin/api/overview")).await.status, 401);
+}
+
 #[tokio::test]
 async fn no_other_sites_page_asks_for_an_operator() {
     let server = server();

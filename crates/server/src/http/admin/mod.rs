@@ -140,16 +140,14 @@ impl Api {
         is_login: bool,
     ) -> Result<(), ErrorDetail> {
         let headers = request.headers();
-        if !asking.live.has_admin() {
-            return Err(ErrorDetail::new(
-                ErrorCode::UNAUTHORIZED,
-                "there is no administrator here",
-            ));
-        }
+        let Some(token) = asking.live.admin_token() else {
+            let message = "there is no administrator here";
+            return Err(ErrorDetail::new(ErrorCode::UNAUTHORIZED, message));
+        };
         if headers.contains_key(ORIGIN) && !is_own_origin(headers) {
             return Err(ErrorDetail::new(ErrorCode::FORBIDDEN, "another site's page may not ask"));
         }
-        if is_login || cookie(headers).is_some_and(|cookie| self.sessions.know(cookie)) {
+        if is_login || cookie(headers).is_some_and(|cookie| self.sessions.know(cookie, token)) {
             return Ok(());
         }
         self.check_admin(headers, asking.live, asking.visitor)
@@ -169,7 +167,7 @@ impl Api {
             let message = "this is not the admin token";
             return Err(ErrorDetail::new(ErrorCode::UNAUTHORIZED, message).into());
         }
-        let session = self.sessions.open();
+        let session = self.sessions.open(token.expose());
         let secure = if asking.visitor.is_secure { "; Secure" } else { "" };
         let cookie = format!(
             "{COOKIE_NAME}={session}; Path=/admin; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
