@@ -11,9 +11,11 @@ use parlor_client::{Client, Events, Options};
 use parlor_gateway::Gateway;
 use parlor_protocol::Codec;
 use parlor_server::{Running, Server, ServerConfig, Stopped};
+use tokio::time::timeout;
 
 use crate::http::Ask;
 use crate::raw::stream_from;
+use crate::seat::WAIT_MAX;
 
 /// A running server.
 #[derive(Debug)]
@@ -77,6 +79,18 @@ impl TestServer {
         let series = format!("parlor_limited_total{{limit=\"{limit}\"}} ");
         let counted = text.lines().find_map(|line| line.strip_prefix(&*series));
         counted.map_or(0, |number| number.parse().expect("it is a number"))
+    }
+
+    /// Waits until clients have been kept from it so often, and no oftener: who is cut may see that before it is
+    /// counted.
+    ///
+    /// # Panics
+    ///
+    /// When it is not so in time.
+    pub async fn is_limited(&self, limit: &str, expected: u64) {
+        let counted = async { while self.limited(limit).await < expected {} };
+        let in_time = timeout(WAIT_MAX, counted).await;
+        assert_eq!(self.limited(limit).await, expected, "{limit}, {in_time:?}");
     }
 
     /// A new client of it.
