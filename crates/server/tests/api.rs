@@ -254,6 +254,15 @@ impl SessionStore for Away {
         std::future::pending().await
     }
 
+    async fn save_new(
+        &self,
+        _: SessionKey,
+        _: Session,
+        _: Duration,
+    ) -> Result<Option<Session>, StoreError> {
+        std::future::pending().await
+    }
+
     async fn remove(&self, _: SessionKey) -> Result<(), StoreError> {
         Ok(())
     }

@@ -34,4 +34,11 @@ pub async fn session_store<S: SessionStore>(store: &S, pass_time: impl AsyncFn(D
 
     store.remove(two).await.expect("a session is removed");
     assert_eq!(store.load(two).await, Ok(None), "a removed session is not there");
+
+    assert_eq!(store.save_new(one, session("D"), ttl).await, Ok(None), "the first one is saved");
+    let known = store.save_new(one, session("E"), ttl * 10).await;
+    assert_eq!(known, Ok(Some(session("D"))), "the second is given what is there");
+    pass_time(ttl + ttl / 4).await;
+    assert_eq!(store.load(one).await, Ok(None), "and does not prolong its life");
+    assert_eq!(store.save_new(one, session("E"), ttl).await, Ok(None));
 }

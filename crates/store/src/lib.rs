@@ -4,8 +4,13 @@
 //! installed. The server is given its stores; none is global. `conformance` (a feature) holds
 //! the checks that every implementation passes.
 
+use std::future::Future;
+use std::pin::Pin;
+
+mod bus;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod directory;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -13,5 +18,10 @@ mod session;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisConfig, RedisSessionStore, RedisUrlError};
-pub use memory::{MemorySessionStore, SESSIONS_MAX};
+pub use bus::{Bus, DynBus, INBOX_MESSAGES_MAX};
+pub use directory::{Beat, Claim, DynRoomDirectory, NodeRecord, Ownership, RoomDirectory};
+pub use memory::{MemoryBus, MemoryRoomDirectory, MemorySessionStore, SESSIONS_MAX};
 pub use session::{DynSessionStore, Session, SessionKey, SessionStore, StoreError};
+
+/// What the methods of the `Dyn` traits give.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
+
+use crate::BoxFuture;
 
 /// Finds the room of a session token.
 ///
@@ -27,6 +28,17 @@ pub trait SessionStore: Send + Sync + 'static {
         session: Session,
         ttl: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Saves `session` for `ttl` from now unless there is one, which is then given and stays as it is.
+    ///
+    /// Of several who try at once exactly one is given nothing. If the future is dropped it may or may not have been
+    /// saved.
+    fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
 
     /// Forgets the session. Removing one that is already gone succeeds.
     fn remove(&self, key: SessionKey) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -74,11 +86,17 @@ pub trait DynSessionStore: Send + Sync + 'static {
         ttl: Duration,
     ) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// See [`SessionStore::save_new`].
+    fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>>;
+
     /// See [`SessionStore::remove`].
     fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<(), StoreError>>;
 }
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl<S: SessionStore> DynSessionStore for S {
     fn load(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
@@ -92,6 +110,15 @@ impl<S: SessionStore> DynSessionStore for S {
         ttl: Duration,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(SessionStore::save(self, key, session, ttl))
+    }
+
+    fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        Box::pin(SessionStore::save_new(self, key, session, ttl))
     }
 
     fn remove(&self, key: SessionKey) -> BoxFuture<'_, Result<(), StoreError>> {

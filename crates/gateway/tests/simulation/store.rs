@@ -42,6 +42,19 @@ impl SessionStore for WaitingStore {
         Ok(())
     }
 
+    async fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        _ttl: Duration,
+    ) -> Result<Option<Session>, StoreError> {
+        self.reach().await;
+        let mut sessions = self.sessions.lock().unwrap();
+        let known = sessions.get(&key).cloned();
+        sessions.entry(key).or_insert(session);
+        Ok(known)
+    }
+
     async fn remove(&self, key: SessionKey) -> Result<(), StoreError> {
         self.sessions.lock().unwrap().remove(&key);
         Ok(())

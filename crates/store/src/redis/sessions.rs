@@ -42,6 +42,19 @@ impl SessionStore for RedisSessionStore {
         self.redis.run(&set).await
     }
 
+    async fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        ttl: Duration,
+    ) -> Result<Option<Session>, StoreError> {
+        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut set = ::redis::cmd("SET");
+        set.arg(self.key(key)).arg(session.room).arg("PX").arg(millis).arg("NX").arg("GET");
+        let known: Option<String> = self.redis.run(&set).await?;
+        Ok(known.map(|room| Session { room }))
+    }
+
     async fn remove(&self, key: SessionKey) -> Result<(), StoreError> {
         self.redis.run::<u64>(::redis::cmd("DEL").arg(self.key(key))).await.map(|_| ())
     }

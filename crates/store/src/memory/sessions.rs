@@ -1,4 +1,4 @@
-//! Stores in the memory of one process: the default, with nothing to install.
+//! Sessions in memory.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -60,16 +60,21 @@ impl SessionStore for MemorySessionStore {
         ttl: Duration,
     ) -> Result<(), StoreError> {
         let now = Instant::now();
+        self.table.lock().save(key, session, now, ttl, self.sessions_max)
+    }
+
+    async fn save_new(
+        &self,
+        key: SessionKey,
+        session: Session,
+        ttl: Duration,
+    ) -> Result<Option<Session>, StoreError> {
+        let now = Instant::now();
         let mut table = self.table.lock();
-        table.drop_expired(now);
-        table.remove(key);
-        if table.sessions.len() >= self.sessions_max {
-            return Err(StoreError::Full);
+        if let Some((_, known)) = table.sessions.get(&key).filter(|(expiry, _)| *expiry > now) {
+            return Ok(Some(known.clone()));
         }
-        let expiry = now + ttl;
-        table.sessions.insert(key, (expiry, session));
-        table.by_expiry.insert((expiry, key));
-        Ok(())
+        table.save(key, session, now, ttl, self.sessions_max).map(|()| None)
     }
 
     async fn remove(&self, key: SessionKey) -> Result<(), StoreError> {
@@ -79,6 +84,25 @@ impl SessionStore for MemorySessionStore {
 }
 
 impl Table {
+    fn save(
+        &mut self,
+        key: SessionKey,
+        session: Session,
+        now: Instant,
+        ttl: Duration,
+        sessions_max: usize,
+    ) -> Result<(), StoreError> {
+        self.drop_expired(now);
+        self.remove(key);
+        if self.sessions.len() >= sessions_max {
+            return Err(StoreError::Full);
+        }
+        let expiry = now + ttl;
+        self.sessions.insert(key, (expiry, session));
+        self.by_expiry.insert((expiry, key));
+        Ok(())
+    }
+
     fn remove(&mut self, key: SessionKey) {
         if let Some((expiry, _)) = self.sessions.remove(&key) {
             self.by_expiry.remove(&(expiry, key));
