@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::identity::{AuthenticateError, Authenticator, DynAuthenticator, Identity};
 use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
-use crate::listing::Listings;
+use crate::listing::{Listings, Place};
 use crate::metrics::Metrics;
 use crate::opening::unknown_game;
 use crate::quotas::AddressKey;
@@ -143,14 +143,14 @@ impl Gateway {
         if wanted.game_type.as_deref().is_some_and(|game| !self.games.contains_key(game)) {
             return Err(unknown_game());
         }
-        let below = match wanted.cursor.as_deref().map(str::parse::<u64>) {
+        let below = match wanted.cursor.as_deref().map(read_cursor) {
             None => None,
-            Some(Ok(number)) => Some(number),
-            Some(Err(_)) => return Err(unknown_cursor()),
+            Some(Some(place)) => Some(place),
+            Some(None) => return Err(unknown_cursor()),
         };
         let limit = wanted.limit() as usize;
         let page = self.shared.listings.page(wanted.game_type.as_deref(), limit, below);
-        Ok(RoomList { rooms: page.rooms, cursor: page.next.map(|number| number.to_string()) })
+        Ok(RoomList { rooms: page.rooms, cursor: page.next.map(write_cursor) })
     }
 
     /// Rooms in which a match is on and someone who plays it is there.
@@ -347,6 +347,16 @@ impl fmt::Debug for GatewayBuilder {
             .field("games", &self.games.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// A place among the rooms as clients are told it, who know nothing of what it means.
+fn write_cursor((created_at, code): Place) -> String {
+    format!("{created_at}-{code}")
+}
+
+fn read_cursor(cursor: &str) -> Option<Place> {
+    let (created_at, code) = cursor.split_once('-')?;
+    Some((created_at.parse().ok()?, RoomCode::parse(code)?))
 }
 
 pub(crate) fn unknown_cursor() -> ErrorDetail {

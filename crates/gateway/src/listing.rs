@@ -2,7 +2,8 @@
 //!
 //! For each game an index of its public rooms, kept by the rooms themselves as they change, so
 //! that no listing ever looks at a room. Subscribers hear of changes a few times a second, each room
-//! at most once each time.
+//! at most once each time. Where there are many nodes each has the rooms of all, and hears of the others' in the
+//! same way.
 //!
 //! The lock of a game's index is taken after a room's; while it is held, only an outbox's is taken.
 
@@ -26,31 +27,42 @@ pub(crate) struct Listings {
     games: BTreeMap<&'static str, Mutex<Listing>>,
     /// Some listing has changed.
     changed: Notify,
+    /// Some room of this node has changed that other nodes are to hear of.
+    changed_here: Notify,
 }
 
 /// What a room says of itself when it changes.
 pub(crate) struct Offer {
     pub(crate) game_type: &'static str,
-    /// Rises from room to room.
-    pub(crate) number: u64,
     pub(crate) is_public: bool,
     pub(crate) info: RoomInfo,
+}
+
+/// A room's place among all others, by when it was made. The code tells apart those of the same moment, whichever
+/// nodes they are on.
+pub(crate) type Place = (u64, RoomCode);
+
+/// What became of a node's public rooms since the last time.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) changed: Vec<Arc<RoomInfo>>,
+    pub(crate) removed: Vec<RoomCode>,
 }
 
 /// One page of rooms.
 pub(crate) struct Page {
     pub(crate) rooms: Vec<Arc<RoomInfo>>,
-    /// The number below which the next page begins, if there is one.
-    pub(crate) next: Option<u64>,
+    /// The place below which the next page begins, if there is one.
+    pub(crate) next: Option<Place>,
 }
 
 #[derive(Default)]
 struct Listing {
     rooms: HashMap<RoomCode, Listed>,
-    /// By number: newest first is from the end.
-    by_number: BTreeMap<u64, RoomCode>,
+    /// In their order: newest first is from the end.
+    by_age: BTreeSet<Place>,
     /// Of these, the rooms that a player could join.
-    joinable: BTreeMap<u64, RoomCode>,
+    joinable: BTreeSet<Place>,
     /// Rooms with someone in them that `quick_match` may choose, the fullest first for each set of options.
     open: BTreeSet<Open>,
     /// Rooms here that changed since subscribers were last told of them: no more than there are.
@@ -62,10 +74,19 @@ struct Listing {
     told_last: Option<RoomCode>,
     /// By connection, so that they are told in the same order each time.
     subscribers: BTreeMap<u64, Outlet>,
+    /// Rooms of this node that changed since other nodes were last told, if there are any to be told.
+    untold: Option<Untold>,
+}
+
+#[derive(Default)]
+struct Untold {
+    changed: BTreeSet<RoomCode>,
+    gone: BTreeSet<RoomCode>,
 }
 
 struct Listed {
-    number: u64,
+    /// The node that it is on, unless it is this one.
+    node: Option<Arc<str>>,
     info: Arc<RoomInfo>,
     open: Option<Open>,
 }
@@ -75,50 +96,165 @@ type Open = (Arc<str>, u32, u64, Reverse<RoomCode>);
 
 impl Listings {
     pub(crate) fn new(games: impl Iterator<Item = &'static str>) -> Self {
-        Self { games: games.map(|game| (game, Mutex::default())).collect(), changed: Notify::new() }
+        Self {
+            games: games.map(|game| (game, Mutex::default())).collect(),
+            changed: Notify::new(),
+            changed_here: Notify::new(),
+        }
     }
 
-    /// Shows a room as it is now, or no longer if it is not public.
+    /// Takes note from now on of what other nodes are to hear of.
+    pub(crate) fn note_for_other_nodes(&self) {
+        for listing in self.games.values() {
+            listing.lock().untold = Some(Untold::default());
+        }
+    }
+
+    /// Shows a room of this node as it is now, or no longer if it is not public.
     pub(crate) fn put(&self, offer: Offer) {
-        let Some(listing) = self.games.get(offer.game_type) else { return };
-        let mut listing = listing.lock();
-        let code = offer.info.room_id;
-        if !offer.is_public {
-            if listing.take(code).is_some() {
-                listing.note(code, &self.changed);
-            }
+        let Offer { game_type, is_public, info } = offer;
+        if !is_public {
+            self.remove(game_type, info.room_id);
             return;
         }
+        let Some(listing) = self.games.get(game_type) else { return };
+        let mut listing = listing.lock();
+        let code = info.room_id;
         listing.take(code);
-        listing.add(offer.number, offer.info);
+        listing.add(None, Arc::new(info));
         listing.note(code, &self.changed);
+        listing.note_for_other_nodes(code, &self.changed_here);
     }
 
-    /// Shows a room no longer.
+    /// Shows a room of this node no longer.
     pub(crate) fn remove(&self, game_type: &str, code: RoomCode) {
         let Some(listing) = self.games.get(game_type) else { return };
         let mut listing = listing.lock();
         if listing.take(code).is_some() {
             listing.note(code, &self.changed);
+            listing.note_for_other_nodes(code, &self.changed_here);
         }
     }
 
-    /// Up to `limit` public rooms with numbers below `below`, newest first.
+    /// Shows rooms of another node as it says that they are, up to `rooms_max` of all there are. Rooms of games that
+    /// are not known here, and rooms that this node has itself, are left out.
+    pub(crate) fn put_of(&self, node: &Arc<str>, changes: Changes, rooms_max: usize) {
+        for info in changes.changed {
+            let Some(listing) = self.games.get(&*info.game_type) else { continue };
+            let mut listing = listing.lock();
+            let code = info.room_id;
+            let known = listing.rooms.get(&code);
+            let is_new = known.is_none();
+            if known.is_some_and(|known| known.node.is_none())
+                || (is_new && listing.rooms.len() >= rooms_max)
+            {
+                continue;
+            }
+            listing.take(code);
+            listing.add(Some(Arc::clone(node)), info);
+            listing.note(code, &self.changed);
+        }
+        for code in changes.removed {
+            self.drop_where(
+                |listed, room| *room == code && listed.node.as_ref() == Some(node),
+                Some(code),
+            );
+        }
+    }
+
+    /// Shows no room of this node any longer.
+    pub(crate) fn forget_node(&self, node: &str) {
+        self.drop_where(|listed, _| listed.node.as_deref() == Some(node), None);
+    }
+
+    /// The node that has a public room, if it is another one that is known.
+    pub(crate) fn node_of(&self, code: RoomCode) -> Option<Arc<str>> {
+        self.games.values().find_map(|listing| listing.lock().rooms.get(&code)?.node.clone())
+    }
+
+    /// What a listing says of a room of another node.
+    pub(crate) fn info_of(&self, code: RoomCode) -> Option<Arc<RoomInfo>> {
+        self.games.values().find_map(|listing| {
+            listing.lock().rooms.get(&code).map(|listed| Arc::clone(&listed.info))
+        })
+    }
+
+    /// Resolves when a room of this node has changed that other nodes are to hear of.
+    pub(crate) async fn changed_here(&self) {
+        self.changed_here.notified().await;
+    }
+
+    /// What other nodes are to hear of since the last time.
+    pub(crate) fn take_changes(&self) -> Changes {
+        let mut changes = Changes::default();
+        for listing in self.games.values() {
+            let mut listing = listing.lock();
+            let Some(untold) = listing.untold.as_mut().map(std::mem::take) else { continue };
+            changes.removed.extend(untold.gone);
+            let info = |code: &RoomCode| Some(Arc::clone(&listing.rooms.get(code)?.info));
+            changes.changed.extend(untold.changed.iter().filter_map(info));
+        }
+        changes
+    }
+
+    /// All public rooms of this node.
+    pub(crate) fn of_this_node(&self) -> Vec<Arc<RoomInfo>> {
+        let mut rooms = Vec::new();
+        for listing in self.games.values() {
+            let listing = listing.lock();
+            let mine =
+                |place: &Place| listing.rooms.get(&place.1).filter(|listed| listed.node.is_none());
+            rooms.extend(
+                listing.by_age.iter().filter_map(mine).map(|listed| Arc::clone(&listed.info)),
+            );
+        }
+        rooms
+    }
+
+    fn drop_where(&self, goes: impl Fn(&Listed, &RoomCode) -> bool, only: Option<RoomCode>) {
+        for listing in self.games.values() {
+            let mut listing = listing.lock();
+            let gone: Vec<RoomCode> = match only {
+                Some(code) => listing
+                    .rooms
+                    .get(&code)
+                    .filter(|listed| goes(listed, &code))
+                    .map(|_| code)
+                    .into_iter()
+                    .collect(),
+                None => {
+                    let mut gone: Vec<_> = listing
+                        .rooms
+                        .iter()
+                        .filter(|(code, listed)| goes(listed, code))
+                        .map(|(code, _)| *code)
+                        .collect();
+                    gone.sort_unstable();
+                    gone
+                }
+            };
+            for code in gone {
+                listing.take(code);
+                listing.note(code, &self.changed);
+            }
+        }
+    }
+
+    /// Up to `limit` public rooms below a place, newest first.
     ///
-    /// Numbers never change, so a room that is there throughout is on exactly one page.
-    pub(crate) fn page(&self, game_type: Option<&str>, limit: usize, below: Option<u64>) -> Page {
-        let below = below.unwrap_or(u64::MAX);
+    /// Places never change, so a room that is there throughout is on exactly one page.
+    pub(crate) fn page(&self, game_type: Option<&str>, limit: usize, below: Option<Place>) -> Page {
         let wanted = |game: &str| game_type.is_none_or(|wanted| wanted == game);
-        let mut rooms: Vec<(u64, Arc<RoomInfo>)> = Vec::new();
+        let mut rooms: Vec<(Place, Arc<RoomInfo>)> = Vec::new();
         for (_, listing) in self.games.iter().filter(|(game, _)| wanted(game)) {
             // One more than a page from each, to know whether there is a next page.
             let listing = listing.lock();
-            rooms.extend(listing.newest_of(&listing.by_number, below, limit + 1));
+            rooms.extend(listing.newest_of(&listing.by_age, below, limit + 1));
         }
-        rooms.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        rooms.sort_unstable_by_key(|(place, _)| Reverse(*place));
         let is_last = rooms.len() <= limit;
         rooms.truncate(limit);
-        let next = if is_last { None } else { rooms.last().map(|(number, _)| *number) };
+        let next = if is_last { None } else { rooms.last().map(|(place, _)| *place) };
         Page { rooms: rooms.into_iter().map(|(_, info)| info).collect(), next }
     }
 
@@ -137,7 +273,7 @@ impl Listings {
         let Some(listing) = self.games.get(game_type) else { return };
         let mut listing = listing.lock();
         listing.subscribers.insert(connection, link.outlet.clone());
-        let newest = listing.newest_of(&listing.joinable, u64::MAX, limit);
+        let newest = listing.newest_of(&listing.joinable, None, limit);
         let rooms: Vec<_> = newest.map(|(_, info)| info).collect();
         let more = listing.joinable.len() > rooms.len();
         link.answer(to, &RoomSubscription { rooms, more }).expect("our own data is plain");
@@ -188,31 +324,46 @@ impl Listings {
 }
 
 impl Listing {
-    fn add(&mut self, number: u64, info: RoomInfo) {
-        let code = info.room_id;
+    fn add(&mut self, node: Option<Arc<str>>, info: Arc<RoomInfo>) {
+        let place = place(&info);
         // One that nobody is in yet waits for someone who knows it.
         let has_humans = info.player_count > info.bot_count;
         let is_open = info.joinable && !info.has_password && has_humans;
         let open = is_open.then(|| {
             let free = info.max_players.saturating_sub(info.player_count);
-            (written_out(&info.options), free, number, Reverse(code))
+            (written_out(&info.options), free, place.0, Reverse(place.1))
         });
         self.open.extend(open.clone());
-        self.by_number.insert(number, code);
+        self.by_age.insert(place);
         if info.joinable {
-            self.joinable.insert(number, code);
+            self.joinable.insert(place);
         }
-        self.rooms.insert(code, Listed { number, info: Arc::new(info), open });
+        self.rooms.insert(place.1, Listed { node, info, open });
     }
 
     fn take(&mut self, code: RoomCode) -> Option<Listed> {
         let listed = self.rooms.remove(&code)?;
-        self.by_number.remove(&listed.number);
-        self.joinable.remove(&listed.number);
+        let place = place(&listed.info);
+        self.by_age.remove(&place);
+        self.joinable.remove(&place);
         if let Some(open) = &listed.open {
             self.open.remove(open);
         }
         Some(listed)
+    }
+
+    /// Remembers that other nodes must hear of a room of this one.
+    fn note_for_other_nodes(&mut self, code: RoomCode, changed: &Notify) {
+        let is_here = self.rooms.contains_key(&code);
+        let Some(untold) = &mut self.untold else { return };
+        if is_here {
+            untold.gone.remove(&code);
+            untold.changed.insert(code);
+        } else {
+            untold.changed.remove(&code);
+            untold.gone.insert(code);
+        }
+        changed.notify_one();
     }
 
     /// Remembers that subscribers must hear of a room. Without subscribers nobody must.
@@ -230,15 +381,15 @@ impl Listing {
         changed.notify_one();
     }
 
-    /// Up to `limit` of these rooms with numbers below `below`, newest first.
+    /// Up to `limit` of these rooms below a place, newest first.
     fn newest_of<'a>(
         &'a self,
-        rooms: &'a BTreeMap<u64, RoomCode>,
-        below: u64,
+        rooms: &'a BTreeSet<Place>,
+        below: Option<Place>,
         limit: usize,
-    ) -> impl Iterator<Item = (u64, Arc<RoomInfo>)> + use<'a> {
-        let newest = rooms.range(..below).rev().take(limit);
-        newest.filter_map(|(number, code)| Some((*number, Arc::clone(&self.rooms.get(code)?.info))))
+    ) -> impl Iterator<Item = (Place, Arc<RoomInfo>)> + use<'a> {
+        let newest = rooms.range((Unbounded, below.map_or(Unbounded, Excluded))).rev().take(limit);
+        newest.filter_map(|place| Some((*place, Arc::clone(&self.rooms.get(&place.1)?.info))))
     }
 
     /// What subscribers are to be told now, and who they are.
@@ -277,6 +428,10 @@ fn tell(update: &RoomListUpdate, subscribers: &[Outlet]) {
     }
 }
 
+fn place(info: &RoomInfo) -> Place {
+    (info.created_at, info.room_id)
+}
+
 /// Options in a form that is the same for equal options: keys are sorted.
 fn written_out(options: &Object) -> Arc<str> {
     serde_json::to_string(options).expect("a tree can be written").into()
@@ -292,7 +447,6 @@ mod tests {
     fn offer(number: u64, players: u32, options: &str) -> Offer {
         Offer {
             game_type: "game",
-            number,
             is_public: true,
             info: RoomInfo {
                 room_id: RoomCode::from_number(number),
@@ -307,7 +461,7 @@ mod tests {
                 joinable: players < 4,
                 options: Arc::new(serde_json::from_str(options).unwrap()),
                 metadata: Object::new(),
-                created_at: 0,
+                created_at: number,
             },
         }
     }
@@ -346,7 +500,7 @@ mod tests {
         let mut listing = Listing::default();
         let many = 2 * ROOMS_PER_UPDATE_MAX as u64;
         for number in 0..=many {
-            listing.add(number, offer(number, 0, "{}").info);
+            listing.add(None, Arc::new(offer(number, 0, "{}").info));
         }
         let waiting = RoomCode::from_number(many);
         listing.dirty.insert(waiting);
@@ -366,9 +520,9 @@ mod tests {
         let outbox = crate::outbox::Outbox::new(crate::outbox::OutboxLimits::default());
         listing.subscribers.insert(1, Outlet { outbox, codec: Codec::Json });
         for number in 0..10_000 {
-            let room = offer(number, 0, "{}").info;
+            let room = Arc::new(offer(number, 0, "{}").info);
             let code = room.room_id;
-            listing.add(number, room);
+            listing.add(None, room);
             listing.note(code, &changed);
             listing.take(code);
             listing.note(code, &changed);

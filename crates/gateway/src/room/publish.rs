@@ -106,7 +106,6 @@ impl<G: Game> GameRoom<G> {
     pub(super) fn offer(&self, snapshot: &Snapshot<G>) -> Offer {
         Offer {
             game_type: G::GAME_TYPE,
-            number: self.number,
             is_public: !snapshot.settings.private,
             info: self.info_of(snapshot),
         }
