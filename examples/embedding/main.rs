@@ -106,7 +106,8 @@ async fn serve(listener: TcpListener, games: &Arc<Running>) -> std::io::Result<(
         let (stream, _) = listener.accept().await?;
         let games = Arc::clone(games);
         let service = service_fn(move |request| {
-            std::future::ready(Ok::<_, Infallible>(answer(&request, &games)))
+            let games = Arc::clone(&games);
+            async move { Ok::<_, Infallible>(answer(&request, &games).await) }
         });
         connections.spawn(async move {
             let connection = http1::Builder::new()
@@ -119,7 +120,7 @@ async fn serve(listener: TcpListener, games: &Arc<Running>) -> std::io::Result<(
     }
 }
 
-fn answer(request: &Request<Incoming>, games: &Running) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, games: &Running) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => {
             let gateway = games.gateway();
@@ -131,7 +132,7 @@ fn answer(request: &Request<Incoming>, games: &Running) -> Response<Full<Bytes>>
             respond(StatusCode::OK, status.to_string())
         }
         // A table that waits ten minutes for whoever follows the link.
-        (&Method::POST, "/tables") => match games.rooms().create(NewRoom::of("tictactoe")) {
+        (&Method::POST, "/tables") => match games.rooms().create(NewRoom::of("tictactoe")).await {
             Ok(room) => {
                 let link =
                     format!("http://{}/play/tictactoe?room={}", games.address(), room.room_id);

@@ -18,9 +18,12 @@ use parlor_protocol::{
     Welcome, WelcomeLimits, read_frame,
 };
 
+use memchr::memmem;
+use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::caller::Caller;
+use crate::cluster::{EdgeHandle, EdgeLink};
 use crate::encode::{Answering, Link, Outlet};
 use crate::feed::Hold;
 use crate::fingerprint::fingerprint;
@@ -49,6 +52,8 @@ pub struct Connection {
     requests: Bucket,
     /// Made at the first offence: most connections have none.
     offences: Option<Box<Offences>>,
+    /// Whether the socket is another node's, which greets it and counts it.
+    is_relayed: bool,
 }
 
 /// The seat of a connection.
@@ -58,9 +63,17 @@ pub(crate) enum Seat {
     #[default]
     None,
     /// It is attached to this one.
-    Held(Attached),
+    Held(Attachment),
     /// It had this one last.
-    Left(Attached),
+    Left(Attachment),
+}
+
+/// Where a seat is.
+pub(crate) enum Attachment {
+    /// In a room of this node.
+    Here(Attached),
+    /// In a room of another.
+    There(EdgeHandle),
 }
 
 #[derive(Default)]
@@ -123,6 +136,24 @@ impl Connection {
             seat: Seat::None,
             place,
             subscriptions: None,
+            is_relayed: false,
+        }
+    }
+
+    /// A client whose socket is another node's.
+    pub(crate) fn relayed(gateway: Arc<Gateway>, codec: Codec) -> Self {
+        let shared = &gateway.shared;
+        let outlet = Outlet { outbox: Outbox::new(shared.config.outbox), codec };
+        Self {
+            requests: Bucket::full(shared.request_rate, shared.clock.now()),
+            offences: None,
+            link: Link { outlet, metrics: Arc::clone(&shared.metrics) },
+            number: shared.next_number(),
+            gateway,
+            seat: Seat::None,
+            place: None,
+            subscriptions: None,
+            is_relayed: true,
         }
     }
 
@@ -148,6 +179,12 @@ impl Connection {
     /// Handles a frame. Every request in it gets exactly one response, for which whoever waits on
     /// the outbox is woken.
     pub fn handle(&mut self, kind: FrameKind, frame: &[u8]) -> Handled<'_> {
+        if let Seat::Held(Attachment::There(EdgeHandle(link))) = &self.seat
+            && memmem::find(frame, SUBSCRIPTIONS).is_none()
+        {
+            let handled = link.pass_on(kind, frame);
+            return Handled::Pending(Box::pin(self.until_handled_there(handled)));
+        }
         match self.handle_from(0, kind, frame) {
             None => {
                 self.link.outlet.outbox.wake();
@@ -199,14 +236,25 @@ impl Connection {
     async fn go_on(&mut self, slow: Slow, handled: usize, kind: FrameKind, frame: Vec<u8>) {
         let mut waiting = Some(Waiting { slow, handled });
         while let Some(Waiting { slow, handled }) = waiting {
-            let span = self.span_of(slow.answering());
+            let span = slow.answering().map_or_else(Span::none, |to| self.span_of(to));
             handlers::handle_slow(self, slow).instrument(span).await;
             waiting = self.handle_from(handled, kind, &frame);
             self.link.outlet.outbox.wake();
         }
     }
 
+    /// Waits for a frame to be handled on the node that has the room.
+    async fn until_handled_there(&mut self, handled: oneshot::Receiver<bool>) {
+        // Without an answer the connection is closing.
+        if handled.await == Ok(false) {
+            self.seat.leave();
+        }
+    }
+
     fn handle_one(&mut self, envelope: &Envelope<'_>, now: Time) -> Option<Slow> {
+        if let Some(link) = self.answers_there(&envelope.kind) {
+            return Some(Slow::There(Arc::clone(link), envelope.bytes.to_owned()));
+        }
         let began = Instant::now();
         let answered = |request: Option<Answering>| match request {
             Some(to) => Answered::Request(to.kind),
@@ -293,9 +341,29 @@ impl Connection {
         }
     }
 
+    /// The way to the node that answers a request of this type. Subscriptions belong to the socket, and one who has left
+    /// asks that node only what needs a seat.
+    fn answers_there(&self, kind: &str) -> Option<&Arc<EdgeLink>> {
+        let (Seat::Held(Attachment::There(handle)) | Seat::Left(Attachment::There(handle))) =
+            &self.seat
+        else {
+            return None;
+        };
+        let needs_seat = RequestType::from_wire(kind).map(needs_seat);
+        let is_subscription = memmem::find(kind.as_bytes(), SUBSCRIPTIONS).is_some();
+        let is_held = self.seat.held().is_some();
+        ((is_held && !is_subscription) || needs_seat == Some(true)).then_some(&handle.0)
+    }
+
+    /// Passes a request on to the node that has the room, and waits until it is handled.
+    pub(crate) async fn pass_on(&mut self, link: &EdgeLink, request: &[u8]) {
+        let handled = link.pass_on(self.codec().frame_kind(), request);
+        self.until_handled_there(handled).await;
+    }
+
     /// Lets the room of this connection's seat handle a request.
     pub(crate) fn ask_room(&mut self, request: SeatRequest<'_>, to: Answering, now: Time) {
-        let Seat::Held(Attached { room, hold }) = &self.seat else {
+        let Some(Attached { room, hold }) = self.seat.here() else {
             self.refuse_unattached(to, now);
             return;
         };
@@ -309,10 +377,10 @@ impl Connection {
     /// gets it again.
     pub(crate) fn refuse_unattached(&self, to: Answering, now: Time) {
         let is_known = match &self.seat {
-            Seat::Left(Attached { room, hold }) => {
+            Seat::Left(Attachment::Here(Attached { room, hold })) => {
                 room.answer_again(now, hold.player, to, &self.link)
             }
-            Seat::None | Seat::Held(_) => false,
+            Seat::None | Seat::Held(_) | Seat::Left(Attachment::There(_)) => false,
         };
         if !is_known {
             self.link.refuse(to, &not_in_room());
@@ -326,10 +394,18 @@ impl Connection {
 
 impl Seat {
     /// The seat that the connection is attached to.
-    pub(crate) fn held(&self) -> Option<&Attached> {
+    pub(crate) fn held(&self) -> Option<&Attachment> {
         match self {
             Self::Held(seat) => Some(seat),
             Self::None | Self::Left(_) => None,
+        }
+    }
+
+    /// The same, if it is in a room of this node.
+    pub(crate) fn here(&self) -> Option<&Attached> {
+        match self {
+            Self::Held(Attachment::Here(seat)) => Some(seat),
+            Self::None | Self::Held(Attachment::There(_)) | Self::Left(_) => None,
         }
     }
 
@@ -370,6 +446,38 @@ const fn has_span(kind: RequestType) -> bool {
     }
 }
 
+/// Whether only someone with a seat may ask it.
+const fn needs_seat(kind: RequestType) -> bool {
+    match kind {
+        RequestType::GameAction
+        | RequestType::Chat
+        | RequestType::LeaveRoom
+        | RequestType::GetState
+        | RequestType::SetReady
+        | RequestType::SetRole
+        | RequestType::StartGame
+        | RequestType::Rematch
+        | RequestType::AddBot
+        | RequestType::RemoveBot
+        | RequestType::KickPlayer
+        | RequestType::SetHost
+        | RequestType::UpdateRoom => true,
+        RequestType::Ping
+        | RequestType::ListGames
+        | RequestType::ListRooms
+        | RequestType::SubscribeRooms
+        | RequestType::UnsubscribeRooms
+        | RequestType::CreateRoom
+        | RequestType::JoinRoom
+        | RequestType::QuickMatch
+        | RequestType::Reconnect
+        | RequestType::Authenticate => false,
+    }
+}
+
+/// In each frame that asks for subscriptions, and in hardly any other.
+const SUBSCRIPTIONS: &[u8] = b"subscribe_rooms";
+
 /// The requests of a frame that were handled, the last of which has to wait.
 struct Waiting {
     slow: Slow,
@@ -384,10 +492,14 @@ impl Drop for Connection {
             shared.listings.unsubscribe(game, self.number);
         }
         self.link.outlet.outbox.abandon();
-        let code = self.link.outlet.outbox.close_code();
-        shared.traffic.ended(self.link.outlet.outbox.totals(), code);
-        shared.metrics.disconnected(code);
-        if let Seat::Held(Attached { room, hold }) = std::mem::take(&mut self.seat) {
+        if !self.is_relayed {
+            let code = self.link.outlet.outbox.close_code();
+            shared.traffic.ended(self.link.outlet.outbox.totals(), code);
+            shared.metrics.disconnected(code);
+        }
+        if let Seat::Held(Attachment::Here(Attached { room, hold })) =
+            std::mem::take(&mut self.seat)
+        {
             room.disconnect(shared.clock.now(), hold);
         }
     }

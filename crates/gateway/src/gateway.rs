@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use parlor_core::{CloseReason, Game};
@@ -14,14 +14,16 @@ use parlor_protocol::{
     CloseCode, Codec, ErrorCode, ErrorDetail, EventType, FieldErrors, GameList, ListRooms, Phase,
     RoomCode, RoomList, Secret, ServerDraining,
 };
-use parlor_store::{DynSessionStore, MemorySessionStore, StoreError};
+use parlor_store::{DynBus, DynRoomDirectory, DynSessionStore, MemorySessionStore, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::asked::{asked, unavailable};
 use crate::caller::Caller;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterConfig};
 use crate::config::GatewayConfig;
 use crate::connection::Connection;
+use crate::encode::Outlet;
 use crate::identity::{AuthenticateError, Authenticator, DynAuthenticator, Identity};
 use crate::join_hook::{DynJoinHook, JoinHook};
 use crate::lifecycle::Lifecycle;
@@ -41,6 +43,8 @@ pub struct Gateway {
     pub(crate) shared: Arc<Shared>,
     pub(crate) games: BTreeMap<&'static str, Arc<dyn AnyGame>>,
     _tasks: Vec<AbortOnDropHandle<()>>,
+    /// The tasks that mind other nodes, which know this gateway.
+    cluster: OnceLock<Vec<AbortOnDropHandle<()>>>,
 }
 
 /// What a gateway is made from.
@@ -50,6 +54,7 @@ pub struct GatewayBuilder {
     sessions: Arc<dyn DynSessionStore>,
     join_hook: Option<Box<dyn DynJoinHook>>,
     authenticator: Option<Box<dyn DynAuthenticator>>,
+    cluster: Option<(ClusterConfig, Arc<dyn DynRoomDirectory>, Arc<dyn DynBus>)>,
     /// What a simulation puts in the place of chance and of the time of day.
     simulated: Option<(u64, SystemTime)>,
 }
@@ -65,6 +70,7 @@ impl Gateway {
             sessions,
             join_hook: None,
             authenticator: None,
+            cluster: None,
             simulated: None,
         }
     }
@@ -234,11 +240,44 @@ impl Gateway {
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
         let reconnect_after_ms = *self.shared.reconnect_after_ms.get_or_init(|| reconnect_after_ms);
         self.shared.draining.cancel();
-        self.shared.connections.for_each(|peer| {
-            let outlet = &peer.outlet;
+        let tell = |outlet: &Outlet| {
             outlet.tell(EventType::ServerDraining, &ServerDraining { reconnect_after_ms });
             outlet.outbox.wake();
-        });
+        };
+        self.shared.connections.for_each(|peer| tell(&peer.outlet));
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.for_each_relayed(tell);
+        }
+    }
+
+    /// Tells the other nodes, if there are any, that this one takes nobody new: to be called after
+    /// [`drain`](Self::drain).
+    pub async fn drain_elsewhere(&self) {
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.drain(&self.shared).await;
+        }
+    }
+
+    /// Says goodbye to the other nodes, if there are any: rooms that are still open here are gone for them.
+    pub async fn leave_cluster(&self) {
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.leave().await;
+        }
+    }
+
+    /// This node's name among the others, if there are any.
+    pub fn node(&self) -> Option<&str> {
+        self.shared.cluster.as_ref().map(|cluster| cluster.node())
+    }
+
+    /// Other nodes that are there.
+    pub fn other_nodes(&self) -> usize {
+        self.shared.cluster.as_ref().map_or(0, |cluster| cluster.counts().0)
+    }
+
+    /// Whether the directory knows that this node is there; `None` when there is only this one.
+    pub fn has_lease(&self) -> Option<bool> {
+        self.shared.cluster.as_ref().map(|cluster| cluster.has_lease())
     }
 
     /// Closes every socket, after what is queued for it.
@@ -276,6 +315,18 @@ impl GatewayBuilder {
         self
     }
 
+    /// Makes it one node of those that share `directory` and `bus`. Their session store must be one as well.
+    #[must_use]
+    pub fn cluster(
+        mut self,
+        config: ClusterConfig,
+        directory: Arc<dyn DynRoomDirectory>,
+        bus: Arc<dyn DynBus>,
+    ) -> Self {
+        self.cluster = Some((config, directory, bus));
+        self
+    }
+
     /// Makes the gateway repeat itself, for simulations: all that it draws follows from `seed`, and its
     /// clock shows `origin` when it starts.
     ///
@@ -294,11 +345,12 @@ impl GatewayBuilder {
     ///
     /// Outside of a tokio runtime.
     pub fn start(self) -> Arc<Gateway> {
-        let Self { config, games, sessions: store, join_hook, authenticator, simulated } = self;
+        let Self { config, games, sessions: store, join_hook, authenticator, cluster, simulated } =
+            self;
         let metrics = Arc::new(Metrics::new());
         let (sessions, chores) =
             Sessions::new(Arc::clone(&store), config.session_ttl, metrics.stores.clone());
-        let listings = Listings::new(games.keys().copied());
+        let listings = Arc::new(Listings::new(games.keys().copied()));
         let (random, origin) = match simulated {
             None => (Randomness::System, SystemTime::now()),
             Some((seed, origin)) => (Randomness::foreseeable(seed), origin),
@@ -307,7 +359,13 @@ impl GatewayBuilder {
         let session_ttl = config.session_ttl;
         let stores = metrics.stores.clone();
         let asked = Asked { join_hook, authenticator };
-        let shared = Shared::new(config, clock, random, listings, sessions, asked, metrics);
+        let (cluster, closed) = cluster
+            .map(|(cluster, directory, bus)| {
+                Cluster::new(cluster, directory, bus, Arc::clone(&listings), &random)
+            })
+            .unzip();
+        let shared =
+            Shared::new(config, clock, random, listings, sessions, asked, metrics, cluster);
         let shared = Arc::new(shared);
 
         let mut tasks = vec![
@@ -318,13 +376,22 @@ impl GatewayBuilder {
             tasks.push(tokio::spawn(Arc::clone(&shared.driver).run(shard, clock)));
         }
         let tasks = tasks.into_iter().map(AbortOnDropHandle::new).collect();
-        Arc::new(Gateway { shared, games, _tasks: tasks })
+        let cluster = shared.cluster.clone();
+        let gateway = Arc::new(Gateway { shared, games, _tasks: tasks, cluster: OnceLock::new() });
+        if let Some((cluster, closed)) = cluster.zip(closed) {
+            let tasks = cluster.start(&gateway, closed);
+            let _first_time = gateway.cluster.set(tasks);
+        }
+        gateway
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.shared.searches.stop();
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.stop();
+        }
         // Rooms hold what they share, which holds the rooms.
         self.shared.rooms.clear();
     }
@@ -350,13 +417,14 @@ impl fmt::Debug for GatewayBuilder {
 }
 
 /// A place among the rooms as clients are told it, who know nothing of what it means.
-fn write_cursor((created_at, code): Place) -> String {
-    format!("{created_at}-{code}")
+fn write_cursor((created_at, number, code): Place) -> String {
+    format!("{created_at}-{number}-{code}")
 }
 
 fn read_cursor(cursor: &str) -> Option<Place> {
-    let (created_at, code) = cursor.split_once('-')?;
-    Some((created_at.parse().ok()?, RoomCode::parse(code)?))
+    let (created_at, rest) = cursor.split_once('-')?;
+    let (number, code) = rest.split_once('-')?;
+    Some((created_at.parse().ok()?, number.parse().ok()?, RoomCode::parse(code)?))
 }
 
 pub(crate) fn unknown_cursor() -> ErrorDetail {

@@ -15,6 +15,7 @@
 mod asked;
 mod caller;
 mod clock;
+mod cluster;
 mod config;
 mod connection;
 mod driver;
@@ -39,6 +40,7 @@ mod rate;
 mod registry;
 mod room;
 mod rooms;
+mod seating;
 mod secrets;
 mod sessions;
 mod sharded;
@@ -49,6 +51,7 @@ mod traffic;
 mod tree;
 
 pub use caller::Caller;
+pub use cluster::ClusterConfig;
 pub use config::GatewayConfig;
 pub use connection::{Connection, Handled};
 pub use feed::HistoryLimits;

@@ -34,18 +34,21 @@ pub(crate) struct Listings {
 /// What a room says of itself when it changes.
 pub(crate) struct Offer {
     pub(crate) game_type: &'static str,
+    /// Rises from room to room of a node.
+    pub(crate) number: u64,
     pub(crate) is_public: bool,
     pub(crate) info: RoomInfo,
 }
 
-/// A room's place among all others, by when it was made. The code tells apart those of the same moment, whichever
-/// nodes they are on.
-pub(crate) type Place = (u64, RoomCode);
+/// A room's place among all others: when it was made, its number on its node, and its code, which tells apart those
+/// of several nodes.
+pub(crate) type Place = (u64, u64, RoomCode);
 
 /// What became of a node's public rooms since the last time.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) changed: Vec<Arc<RoomInfo>>,
+    /// With their numbers there.
+    pub(crate) changed: Vec<(u64, Arc<RoomInfo>)>,
     pub(crate) removed: Vec<RoomCode>,
 }
 
@@ -87,6 +90,7 @@ struct Untold {
 struct Listed {
     /// The node that it is on, unless it is this one.
     node: Option<Arc<str>>,
+    number: u64,
     info: Arc<RoomInfo>,
     open: Option<Open>,
 }
@@ -103,6 +107,11 @@ impl Listings {
         }
     }
 
+    /// The games that there are.
+    pub(crate) fn games(&self) -> impl Iterator<Item = &'static str> {
+        self.games.keys().copied()
+    }
+
     /// Takes note from now on of what other nodes are to hear of.
     pub(crate) fn note_for_other_nodes(&self) {
         for listing in self.games.values() {
@@ -112,7 +121,7 @@ impl Listings {
 
     /// Shows a room of this node as it is now, or no longer if it is not public.
     pub(crate) fn put(&self, offer: Offer) {
-        let Offer { game_type, is_public, info } = offer;
+        let Offer { game_type, number, is_public, info } = offer;
         if !is_public {
             self.remove(game_type, info.room_id);
             return;
@@ -121,7 +130,7 @@ impl Listings {
         let mut listing = listing.lock();
         let code = info.room_id;
         listing.take(code);
-        listing.add(None, Arc::new(info));
+        listing.add(None, number, Arc::new(info));
         listing.note(code, &self.changed);
         listing.note_for_other_nodes(code, &self.changed_here);
     }
@@ -139,7 +148,7 @@ impl Listings {
     /// Shows rooms of another node as it says that they are, up to `rooms_max` of all there are. Rooms of games that
     /// are not known here, and rooms that this node has itself, are left out.
     pub(crate) fn put_of(&self, node: &Arc<str>, changes: Changes, rooms_max: usize) {
-        for info in changes.changed {
+        for (number, info) in changes.changed {
             let Some(listing) = self.games.get(&*info.game_type) else { continue };
             let mut listing = listing.lock();
             let code = info.room_id;
@@ -151,7 +160,7 @@ impl Listings {
                 continue;
             }
             listing.take(code);
-            listing.add(Some(Arc::clone(node)), info);
+            listing.add(Some(Arc::clone(node)), number, info);
             listing.note(code, &self.changed);
         }
         for code in changes.removed {
@@ -172,13 +181,6 @@ impl Listings {
         self.games.values().find_map(|listing| listing.lock().rooms.get(&code)?.node.clone())
     }
 
-    /// What a listing says of a room of another node.
-    pub(crate) fn info_of(&self, code: RoomCode) -> Option<Arc<RoomInfo>> {
-        self.games.values().find_map(|listing| {
-            listing.lock().rooms.get(&code).map(|listed| Arc::clone(&listed.info))
-        })
-    }
-
     /// Resolves when a room of this node has changed that other nodes are to hear of.
     pub(crate) async fn changed_here(&self) {
         self.changed_here.notified().await;
@@ -191,21 +193,28 @@ impl Listings {
             let mut listing = listing.lock();
             let Some(untold) = listing.untold.as_mut().map(std::mem::take) else { continue };
             changes.removed.extend(untold.gone);
-            let info = |code: &RoomCode| Some(Arc::clone(&listing.rooms.get(code)?.info));
+            let info = |code: &RoomCode| {
+                let listed = listing.rooms.get(code)?;
+                Some((listed.number, Arc::clone(&listed.info)))
+            };
             changes.changed.extend(untold.changed.iter().filter_map(info));
         }
         changes
     }
 
     /// All public rooms of this node.
-    pub(crate) fn of_this_node(&self) -> Vec<Arc<RoomInfo>> {
+    pub(crate) fn of_this_node(&self) -> Vec<(u64, Arc<RoomInfo>)> {
         let mut rooms = Vec::new();
         for listing in self.games.values() {
             let listing = listing.lock();
             let mine =
-                |place: &Place| listing.rooms.get(&place.1).filter(|listed| listed.node.is_none());
+                |place: &Place| listing.rooms.get(&place.2).filter(|listed| listed.node.is_none());
             rooms.extend(
-                listing.by_age.iter().filter_map(mine).map(|listed| Arc::clone(&listed.info)),
+                listing
+                    .by_age
+                    .iter()
+                    .filter_map(mine)
+                    .map(|listed| (listed.number, Arc::clone(&listed.info))),
             );
         }
         rooms
@@ -324,26 +333,26 @@ impl Listings {
 }
 
 impl Listing {
-    fn add(&mut self, node: Option<Arc<str>>, info: Arc<RoomInfo>) {
-        let place = place(&info);
+    fn add(&mut self, node: Option<Arc<str>>, number: u64, info: Arc<RoomInfo>) {
+        let place = place(number, &info);
         // One that nobody is in yet waits for someone who knows it.
         let has_humans = info.player_count > info.bot_count;
         let is_open = info.joinable && !info.has_password && has_humans;
         let open = is_open.then(|| {
             let free = info.max_players.saturating_sub(info.player_count);
-            (written_out(&info.options), free, place.0, Reverse(place.1))
+            (written_out(&info.options), free, place.0, Reverse(place.2))
         });
         self.open.extend(open.clone());
         self.by_age.insert(place);
         if info.joinable {
             self.joinable.insert(place);
         }
-        self.rooms.insert(place.1, Listed { node, info, open });
+        self.rooms.insert(place.2, Listed { node, number, info, open });
     }
 
     fn take(&mut self, code: RoomCode) -> Option<Listed> {
         let listed = self.rooms.remove(&code)?;
-        let place = place(&listed.info);
+        let place = place(listed.number, &listed.info);
         self.by_age.remove(&place);
         self.joinable.remove(&place);
         if let Some(open) = &listed.open {
@@ -389,7 +398,7 @@ impl Listing {
         limit: usize,
     ) -> impl Iterator<Item = (Place, Arc<RoomInfo>)> + use<'a> {
         let newest = rooms.range((Unbounded, below.map_or(Unbounded, Excluded))).rev().take(limit);
-        newest.filter_map(|place| Some((*place, Arc::clone(&self.rooms.get(&place.1)?.info))))
+        newest.filter_map(|place| Some((*place, Arc::clone(&self.rooms.get(&place.2)?.info))))
     }
 
     /// What subscribers are to be told now, and who they are.
@@ -428,8 +437,8 @@ fn tell(update: &RoomListUpdate, subscribers: &[Outlet]) {
     }
 }
 
-fn place(info: &RoomInfo) -> Place {
-    (info.created_at, info.room_id)
+fn place(number: u64, info: &RoomInfo) -> Place {
+    (info.created_at, number, info.room_id)
 }
 
 /// Options in a form that is the same for equal options: keys are sorted.
@@ -447,6 +456,7 @@ mod tests {
     fn offer(number: u64, players: u32, options: &str) -> Offer {
         Offer {
             game_type: "game",
+            number,
             is_public: true,
             info: RoomInfo {
                 room_id: RoomCode::from_number(number),
@@ -461,7 +471,7 @@ mod tests {
                 joinable: players < 4,
                 options: Arc::new(serde_json::from_str(options).unwrap()),
                 metadata: Object::new(),
-                created_at: number,
+                created_at: 0,
             },
         }
     }
@@ -500,7 +510,7 @@ mod tests {
         let mut listing = Listing::default();
         let many = 2 * ROOMS_PER_UPDATE_MAX as u64;
         for number in 0..=many {
-            listing.add(None, Arc::new(offer(number, 0, "{}").info));
+            listing.add(None, number, Arc::new(offer(number, 0, "{}").info));
         }
         let waiting = RoomCode::from_number(many);
         listing.dirty.insert(waiting);
@@ -522,7 +532,7 @@ mod tests {
         for number in 0..10_000 {
             let room = Arc::new(offer(number, 0, "{}").info);
             let code = room.room_id;
-            listing.add(None, room);
+            listing.add(None, number, room);
             listing.note(code, &changed);
             listing.take(code);
             listing.note(code, &changed);

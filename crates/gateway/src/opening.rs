@@ -15,21 +15,35 @@ use crate::shared::Shared;
 pub(crate) fn new_room(
     shared: &Arc<Shared>,
     game: &Arc<dyn AnyGame>,
+    code: RoomCode,
     options: Arc<Object>,
     players_max: Option<u32>,
     kept_for: Option<Duration>,
-    settings: impl FnOnce(RoomCode) -> Settings,
+    settings: Settings,
 ) -> Result<Arc<dyn AnyRoom>, ErrorDetail> {
     if shared.rooms.is_full() {
         return Err(server_full());
     }
-    let code = shared.rooms.free_code(&shared.random);
     let number = shared.next_number();
-    let settings = settings(code);
     let shared = Arc::clone(shared);
     let now = shared.clock.now();
     let parts = RoomParts { code, number, options, players_max, settings, kept_for, shared };
     game.create(now, parts)
+}
+
+/// Makes a new room this node's, where there are several.
+pub(crate) async fn claim_room(shared: &Shared, code: RoomCode) -> Result<(), ErrorDetail> {
+    match &shared.cluster {
+        Some(cluster) => cluster.claim(code).await,
+        None => Ok(()),
+    }
+}
+
+/// The room is nobody's any more.
+pub(crate) fn give_back(shared: &Shared, code: RoomCode) {
+    if let Some(cluster) = &shared.cluster {
+        cluster.give_back(code);
+    }
 }
 
 /// Lets everyone find the room.

@@ -18,7 +18,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use parlor_protocol::{CloseCode, FrameKind};
 
@@ -149,6 +149,8 @@ struct Special {
     greeting_messages: usize,
     /// Bytes that may wait beyond the bound, likewise.
     greeting_bytes: usize,
+    /// Woken when nothing waits any more.
+    watcher: Option<Waker>,
     /// Set once: the first close wins.
     closing: Option<(u16, Cow<'static, str>)>,
     unsent: u64,
@@ -240,7 +242,10 @@ impl Outbox {
         let mut state = self.state.lock();
         let has_taken = !state.queue.is_empty();
         if has_taken {
-            state.take(messages_max, messages);
+            if let Some(watcher) = state.take(messages_max, messages) {
+                // It only takes a note of it.
+                MutexGuard::unlocked(&mut state, || watcher.wake());
+            }
             if !state.queue.is_empty() || state.is_closing() {
                 return Poll::Ready(Taken::Messages { more: true });
             }
@@ -250,6 +255,17 @@ impl Outbox {
         state.register(cx);
         state.armed = true;
         if has_taken { Poll::Ready(Taken::Messages { more: false }) } else { Poll::Pending }
+    }
+
+    /// Wakes `watcher` once, when nothing waits to be taken: at once if that is so.
+    pub(crate) fn when_empty(&self, watcher: Waker) {
+        let mut state = self.state.lock();
+        if state.queue.is_empty() {
+            drop(state);
+            watcher.wake();
+        } else {
+            state.special.get_or_insert_default().watcher = Some(watcher);
+        }
     }
 
     /// Waits for the outbox to be closed, whatever is still queued.
@@ -408,17 +424,22 @@ impl State {
         self.queue.iter().rposition(|waiting| waiting.class != Class::Reliable)
     }
 
-    fn take(&mut self, messages_max: usize, messages: &mut Vec<Message>) {
+    /// Gives whoever is to be woken because nothing waits any more.
+    fn take(&mut self, messages_max: usize, messages: &mut Vec<Message>) -> Option<Waker> {
         let count = self.queue.len().min(messages_max);
         let before = messages.len();
         messages.extend(self.queue.drain(..count));
         let bytes = messages[before..].iter().map(|taken| taken.payload.len()).sum::<usize>();
         self.bytes -= bytes;
+        let mut watcher = None;
         if let Some(special) = &mut self.special {
+            if self.queue.is_empty() {
+                watcher = special.watcher.take();
+            }
             special.greeting_messages = special.greeting_messages.saturating_sub(count);
             special.greeting_bytes = special.greeting_bytes.saturating_sub(bytes);
             let is_over = (special.greeting_messages, special.greeting_bytes) == (0, 0);
-            if is_over && special.closing.is_none() {
+            if is_over && special.closing.is_none() && special.watcher.is_none() {
                 self.special = None;
             }
         }
@@ -426,6 +447,7 @@ impl State {
         if self.queue.is_empty() && self.queue.capacity() > CAPACITY_AT_REST {
             self.queue = VecDeque::new();
         }
+        watcher
     }
 
     /// Drops what waits, for good: the outbox is closed.

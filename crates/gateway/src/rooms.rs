@@ -10,7 +10,9 @@ use parlor_protocol::{
 };
 
 use crate::gateway::Gateway;
-use crate::opening::{new_room, open_room, refuse_while_draining, unknown_game};
+use crate::opening::{
+    claim_room, give_back, new_room, open_room, refuse_while_draining, unknown_game,
+};
 use crate::quotas::AddressKey;
 use crate::{from_wire, secrets};
 
@@ -85,14 +87,14 @@ impl Rooms {
     ///
     /// Refused with the errors of `create_room`: an unknown game, options or a number of seats that the
     /// game does not take, a full or draining server.
-    pub fn create(&self, new: NewRoom) -> Result<RoomInfo, ErrorDetail> {
-        self.create_for(None, new)
+    pub async fn create(&self, new: NewRoom) -> Result<RoomInfo, ErrorDetail> {
+        self.create_for(None, new).await
     }
 
     /// The same for someone at an address, which may open so many only
     /// ([`GatewayConfig::rooms_opened`](crate::GatewayConfig::rooms_opened)): one more is refused with
     /// `RATE_LIMITED`. What is refused for another reason does not count.
-    pub fn create_for(
+    pub async fn create_for(
         &self,
         address: Option<AddressKey>,
         new: NewRoom,
@@ -104,13 +106,16 @@ impl Rooms {
         let options = game.read_options(options)?;
         refuse_while_draining(shared)?;
         shared.limits.open_room(address, shared.clock.now())?;
-        let room = new_room(shared, game, options, players_max, Some(kept_for), |code| Settings {
+        let code = shared.rooms.free_code(&shared.random);
+        let settings = Settings {
             locked: false,
             private,
             password: password.as_ref().map(|password| secrets::password_digest(code, password)),
             metadata,
-        })?;
-        open_room(shared, &room)?;
+        };
+        let room = new_room(shared, game, code, options, players_max, Some(kept_for), settings)?;
+        claim_room(shared, code).await?;
+        open_room(shared, &room).inspect_err(|_| give_back(shared, code))?;
         room.wait_for_players(shared.clock.now());
         Ok(room.info())
     }
@@ -123,6 +128,31 @@ impl Rooms {
     /// Who is in the room now. `None` when it is not open.
     pub fn players(&self, room: RoomCode) -> Option<Vec<Player>> {
         self.gateway.shared.rooms.get(room).map(|room| room.players())
+    }
+
+    /// What is said of the room now, on whichever node it is. `None` when it is not open. Refused with
+    /// `ROOM_UNAVAILABLE` or `STORE_UNAVAILABLE` when that cannot be said.
+    pub async fn find_anywhere(
+        &self,
+        room: RoomCode,
+    ) -> Result<Option<(RoomInfo, Vec<Player>)>, ErrorDetail> {
+        let shared = &self.gateway.shared;
+        match (shared.rooms.get(room), &shared.cluster) {
+            (Some(room), _) => Ok(Some((room.info(), room.players()))),
+            (None, Some(cluster)) => cluster.look(shared, room).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Ends the room by the word of whoever runs the servers, on whichever node it is. `false` when it is not open. Refused
+    /// as [`find_anywhere`](Self::find_anywhere).
+    pub async fn close_anywhere(&self, room: RoomCode) -> Result<bool, ErrorDetail> {
+        let shared = &self.gateway.shared;
+        match &shared.cluster {
+            _ if self.close(room, CloseReason::Admin) => Ok(true),
+            Some(cluster) => cluster.close(shared, room).await,
+            None => Ok(false),
+        }
     }
 
     /// Ends the room; everyone in it is told why. `false` when it is not open.

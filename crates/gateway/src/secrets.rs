@@ -45,6 +45,17 @@ impl Randomness {
         RoomCode::from_number(u64::from_le_bytes(self.draw()))
     }
 
+    /// A random number.
+    pub(crate) fn new_number(&self) -> u64 {
+        u64::from_le_bytes(self.draw())
+    }
+
+    /// A random number below another; `None` below 0 there is none.
+    pub(crate) fn below(&self, bound: usize) -> Option<usize> {
+        let bound = u64::try_from(bound).ok().filter(|bound| *bound > 0)?;
+        usize::try_from(self.new_number() % bound).ok()
+    }
+
     fn draw<const N: usize>(&self) -> [u8; N] {
         match self {
             Self::System => system(),
@@ -69,9 +80,13 @@ pub(crate) fn token_digest(token: &Secret) -> Digest {
 
 /// What is kept of a room's password. Bound to the room, so that equal passwords do not show.
 pub(crate) fn password_digest(room: RoomCode, password: &Secret) -> Digest {
+    digest_of(&[room.as_str().as_bytes(), password.expose().as_bytes()])
+}
+
+/// Of these, one after another.
+pub(crate) fn digest_of(parts: &[&[u8]]) -> Digest {
     let mut hash = Sha256::new();
-    hash.update(room.as_str());
-    hash.update(password.expose());
+    parts.iter().for_each(|part| hash.update(part));
     Digest(hash.finalize().into())
 }
 

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use parlor_core::Digest;
 use parlor_protocol::RoomCode;
 use parlor_store::{DynSessionStore, Session, SessionKey, StoreError};
 use tokio::sync::mpsc;
 
 use crate::metrics::StoreMetrics;
+use crate::secrets;
 use crate::sharded::Sharded;
 
 pub(crate) struct Sessions {
@@ -56,6 +58,50 @@ impl Sessions {
         }
         let session = self.metrics.call("load", self.store.load(SessionKey(token.0))).await?;
         Ok(session.and_then(|session| RoomCode::parse(&session.room)))
+    }
+
+    /// Remembers for all nodes that a joining key leads to `room`, unless it is known to lead to another, which is given.
+    pub(crate) async fn lead_key(
+        &self,
+        key: Digest,
+        room: RoomCode,
+    ) -> Result<Option<RoomCode>, StoreError> {
+        let save = self.store.save_new(key_of_key(key), session_in(room), JOINING_KEY_TTL);
+        let known = self.metrics.call("save_new", save).await?;
+        // What was saved at the first try, and not heard of, is no other.
+        let other = known.and_then(|session| RoomCode::parse(&session.room));
+        Ok(other.filter(|other| *other != room))
+    }
+
+    /// The same, whatever it is known to lead to.
+    pub(crate) async fn lead_key_anew(
+        &self,
+        key: Digest,
+        room: RoomCode,
+    ) -> Result<(), StoreError> {
+        let save = self.store.save(key_of_key(key), session_in(room), JOINING_KEY_TTL);
+        self.metrics.call("save", save).await
+    }
+
+    /// Saves the sessions of this node's seats anew, a few at once: what is used but never by way of the store would
+    /// expire there, and a store that has lost its memory is to have it back. Those that fail are left to the next
+    /// time; says whether there were any.
+    pub(crate) async fn save_all(&self) -> bool {
+        let mut sessions = Vec::new();
+        self.local.for_each_pair(|token, room| sessions.push((*token, *room)));
+        let mut is_complete = true;
+        for some in sessions.chunks(SAVED_AT_ONCE) {
+            let saves = some.iter().map(|(token, room)| self.save(*token, *room));
+            for saved in join_all(saves).await {
+                is_complete &= saved.is_ok();
+            }
+        }
+        is_complete
+    }
+
+    /// Seats of this node.
+    pub(crate) fn seat_count(&self) -> usize {
+        self.local.len()
     }
 
     /// Asks the store for a token that nobody has.
@@ -109,9 +155,19 @@ impl Sessions {
     }
 }
 
+/// A joining key is kept beside the sessions, as something that no token is the digest of.
+fn key_of_key(key: Digest) -> SessionKey {
+    SessionKey(secrets::digest_of(&["joining key".as_bytes(), &key.0]).0)
+}
+
 fn session_in(room: RoomCode) -> Session {
     Session { room: room.as_str().to_owned() }
 }
+
+/// How long all nodes remember where a joining key has led: as long as seats are held, by most games.
+const JOINING_KEY_TTL: Duration = Duration::from_secs(120);
+/// Sessions that are saved at once where all of them are.
+const SAVED_AT_ONCE: usize = 64;
 
 /// Chores that may wait for the store.
 const CHORES_MAX: usize = 10_000;

@@ -76,6 +76,13 @@ impl<K: Hash + Eq, V: Clone> Sharded<K, V> {
         }
     }
 
+    /// Calls `see` with every entry, in no order.
+    pub(crate) fn for_each_pair(&self, mut see: impl FnMut(&K, &V)) {
+        for shard in &self.shards {
+            shard.read().iter().for_each(|(key, value)| see(key, value));
+        }
+    }
+
     fn shard(&self, key: &K) -> &RwLock<HashMap<K, V>> {
         // The map in the shard uses a hasher of its own, so the bits may be shared.
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]

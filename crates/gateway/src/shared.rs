@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
 use crate::identity::DynAuthenticator;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) ticks: TickCounter,
     pub(crate) newsroom: Newsroom,
     pub(crate) asked: Asked,
+    /// The other nodes, if there are several.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Cancelled when the gateway takes nobody new.
     pub(crate) draining: CancellationToken,
     /// Set when the gateway takes nobody new: how long its clients are told to wait.
@@ -66,17 +69,18 @@ impl Shared {
         config: GatewayConfig,
         clock: Clock,
         random: Randomness,
-        listings: Listings,
+        listings: Arc<Listings>,
         sessions: Sessions,
         asked: Asked,
         metrics: Arc<Metrics>,
+        cluster: Option<Arc<Cluster>>,
     ) -> Self {
         Self {
             request_rate: Rate::per_second(config.requests_per_second, config.requests_burst),
             clock,
             random,
             rooms: Rooms::new(config.rooms_max),
-            listings: Arc::new(listings),
+            listings,
             sessions,
             driver: Arc::new(Driver::new(config.driver_shards)),
             searches: Searches::new(config.searching_bots_max),
@@ -88,6 +92,7 @@ impl Shared {
             ticks: TickCounter::default(),
             newsroom: Newsroom::new(config.lifecycle_news_max),
             asked,
+            cluster,
             draining: CancellationToken::new(),
             reconnect_after_ms: OnceLock::new(),
             numbers: AtomicU64::new(1),

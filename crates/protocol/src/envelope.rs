@@ -76,6 +76,8 @@ pub struct Envelope<'a> {
     pub id: Option<RequestId>,
     /// The request's data.
     pub data: RawData<'a>,
+    /// The whole request, as it came.
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Envelope<'a> {
@@ -87,7 +89,12 @@ impl<'a> Envelope<'a> {
             return Err(Unreadable::TypeTooLong);
         }
         let id = id.map_or(Ok(None), |id| id.read().map_err(|_| Unreadable::BadId))?;
-        Ok(Self { kind, id, data: RawData::of_field(request.codec(), data) })
+        Ok(Self {
+            kind,
+            id,
+            data: RawData::of_field(request.codec(), data),
+            bytes: request.bytes(),
+        })
     }
 }
 

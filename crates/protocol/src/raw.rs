@@ -70,6 +70,14 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// The value as it came.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Raw::Json(text) => text.as_bytes(),
+            Raw::MsgPack(bytes) => bytes,
+        }
+    }
+
     /// Decodes into `T`, which may borrow from the frame.
     pub(crate) fn read<T: Deserialize<'a>>(self) -> Result<T, NotThis> {
         match self {

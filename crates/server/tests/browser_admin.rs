@@ -23,7 +23,7 @@ async fn an_operator_looks_around_sends_someone_away_closes_a_room_and_says_some
     config.admin_token = Some(Secret::new(TOKEN));
     let server = TestServer::with_config(config, |server| server.game(TicTacToe));
     for _ in 1..ROOMS {
-        server.gateway().rooms().create(NewRoom::of("tictactoe")).unwrap();
+        server.gateway().rooms().create(NewRoom::of("tictactoe")).await.unwrap();
     }
     let room = new_room("tictactoe", name(HOSTILE));
     let ada: Seat<tictactoe::View> = Seat::create(&server, Codec::Json, &room).await;

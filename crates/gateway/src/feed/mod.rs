@@ -212,11 +212,11 @@ impl Feed {
         member
     }
 
-    /// Closes every socket, because the room is closed.
-    pub(crate) fn close(&mut self) {
+    /// Closes every socket, because the room is closed here.
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &'static str) {
         self.flush_late();
         for member in std::mem::take(&mut self.members).iter() {
-            member.close(CloseCode::RoomClosed, "room closed");
+            member.close(code, reason);
         }
     }
 

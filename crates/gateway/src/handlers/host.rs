@@ -16,7 +16,7 @@ pub(super) fn set_host(connection: &mut Connection, to: Answering, now: Time, da
 }
 
 pub(super) fn update_room(connection: &mut Connection, to: Answering, now: Time, data: UpdateRoom) {
-    let Some(room) = connection.seat.held().map(|seat| seat.room.code()) else {
+    let Some(room) = connection.seat.here().map(|seat| seat.room.code()) else {
         connection.refuse_unattached(to, now);
         return;
     };

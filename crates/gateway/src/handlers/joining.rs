@@ -1,21 +1,25 @@
 //! Getting hold of a seat: the requests that ask the session store and may have to wait for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parlor_core::{Digest, Settings};
+use parlor_core::Digest;
 use parlor_protocol::{
-    Authenticate, Authenticated, CreateRoom, ErrorCode, ErrorDetail, JoinRoom, QuickMatch,
+    Authenticate, Authenticated, CreateRoom, ErrorCode, ErrorDetail, JoinRoom, Object, QuickMatch,
     Reconnect, RoomCode, Secret,
 };
 
 use crate::asked::asked;
-use crate::connection::{Attached, Connection, Seat};
+use crate::cluster::{self, Ask, EdgeLink, Whereabouts};
+use crate::connection::{Attachment, Connection, Seat};
 use crate::encode::Answering;
-use crate::feed::Hold;
 use crate::join_hook::{Admission, Joining};
-use crate::joining_keys::KeyedSeat;
-use crate::opening::{new_room, open_room, refuse_while_draining, unknown_game};
-use crate::room::{AnyGame, AnyRoom, Newcomer, Returning};
+use crate::opening::{refuse_while_draining, unknown_game};
+use crate::room::{AnyGame, Returning};
+use crate::seating::{
+    self, JoiningKey, NewToken, Newcomer, Opening, key_in_use, room_closed, room_not_found,
+    session_invalid,
+};
 use crate::shared::Shared;
 use crate::{from_wire, secrets, to_wire};
 
@@ -26,16 +30,20 @@ pub(crate) enum Slow {
     QuickMatch(Answering, QuickMatch),
     Reconnect(Answering, Reconnect),
     Authenticate(Answering, Authenticate),
+    /// One that another node answers, which has the room.
+    There(Arc<EdgeLink>, Vec<u8>),
 }
 
 impl Slow {
-    pub(crate) fn answering(&self) -> Answering {
+    /// What this node is to answer.
+    pub(crate) fn answering(&self) -> Option<Answering> {
         match self {
             Self::CreateRoom(to, _)
             | Self::JoinRoom(to, _)
             | Self::QuickMatch(to, _)
             | Self::Reconnect(to, _)
-            | Self::Authenticate(to, _) => *to,
+            | Self::Authenticate(to, _) => Some(*to),
+            Self::There(..) => None,
         }
     }
 
@@ -45,7 +53,7 @@ impl Slow {
             Self::CreateRoom(_, data) => data.key.as_ref(),
             Self::JoinRoom(_, data) => data.key.as_ref(),
             Self::QuickMatch(_, data) => data.key.as_ref(),
-            Self::Reconnect(..) | Self::Authenticate(..) => None,
+            Self::Reconnect(..) | Self::Authenticate(..) | Self::There(..) => None,
         }
     }
 }
@@ -55,7 +63,17 @@ impl Slow {
 /// Nothing is half done when this is dropped while it waits: a session is saved before its seat
 /// exists, and one that leads to no seat expires.
 pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
-    let to = slow.answering();
+    let (slow, to) = match slow {
+        Slow::There(link, request) => {
+            connection.pass_on(&link, &request).await;
+            return;
+        }
+        Slow::CreateRoom(to, _)
+        | Slow::JoinRoom(to, _)
+        | Slow::QuickMatch(to, _)
+        | Slow::Reconnect(to, _)
+        | Slow::Authenticate(to, _) => (slow, to),
+    };
     if connection.seat.held().is_some() {
         connection.link.refuse(to, &already_in_room());
         return;
@@ -68,8 +86,11 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
     let outcome = match shared.limits.check_guesses(address, shared.clock.now()) {
         Err(error) => Err(error),
         Ok(()) => match slow.key().map(secrets::token_digest) {
-            Some(key) => handle_once(connection, to, slow, key).await,
-            None => get_seat(connection, to, slow).await,
+            Some(digest) => {
+                let key = JoiningKey { digest, fingerprint: to.fingerprint };
+                handle_once(connection, to, slow, key).await
+            }
+            None => get_seat(connection, to, slow, None).await,
         },
     };
     match outcome {
@@ -86,13 +107,14 @@ async fn get_seat(
     connection: &Connection,
     to: Answering,
     slow: Slow,
-) -> Result<Attached, ErrorDetail> {
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
     match slow {
-        Slow::CreateRoom(_, data) => create_room(connection, to, *data).await,
-        Slow::JoinRoom(_, data) => join_room(connection, to, data).await,
-        Slow::QuickMatch(_, data) => quick_match(connection, to, data).await,
+        Slow::CreateRoom(_, data) => create_room(connection, to, *data, key).await,
+        Slow::JoinRoom(_, data) => join_room(connection, to, data, key).await,
+        Slow::QuickMatch(_, data) => quick_match(connection, to, data, key).await,
         Slow::Reconnect(_, data) => reconnect(connection, to, data).await,
-        Slow::Authenticate(..) => unreachable!("it gets no seat"),
+        Slow::Authenticate(..) | Slow::There(..) => unreachable!("it gets no seat"),
     }
 }
 
@@ -101,55 +123,29 @@ async fn handle_once(
     connection: &Connection,
     to: Answering,
     slow: Slow,
-    key: Digest,
-) -> Result<Attached, ErrorDetail> {
+    key: JoiningKey,
+) -> Result<Attachment, ErrorDetail> {
     let shared = connection.shared();
-    let Some(_claim) = shared.keys.claim(key) else {
-        let message = "the same request is being handled; try again in a moment";
-        return Err(ErrorDetail::new(ErrorCode::ROOM_UNAVAILABLE, message));
-    };
-    if let Some(former) = shared.keys.find(&key, shared.clock.now()) {
-        if former.fingerprint != to.fingerprint {
-            let error = ErrorDetail::new(ErrorCode::BAD_REQUEST, "this key had another request");
-            return Err(error.with_detail("reason", "key_reused"));
-        }
-        if let Some(seat) = seat_once_more(connection, to, former).await? {
-            return Ok(seat);
-        }
-    }
-    let seat = get_seat(connection, to, slow).await?;
-    let (room, player) = (seat.room.code(), seat.hold.player);
-    let keyed = KeyedSeat { fingerprint: to.fingerprint, room, player };
-    shared.keys.insert(key, keyed, shared.clock.now(), seat.room.grace_max());
-    Ok(seat)
-}
-
-/// The seat that a joining request has got before, unless it is gone.
-async fn seat_once_more(
-    connection: &Connection,
-    to: Answering,
-    former: KeyedSeat,
-) -> Result<Option<Attached>, ErrorDetail> {
-    let shared = connection.shared();
-    let Some(room) = shared.rooms.get(former.room) else { return Ok(None) };
-    let token = shared.random.new_token();
-    let digest = secrets::token_digest(&token);
-    save_session(shared, digest, former.room).await?;
-    let now = shared.clock.now();
-    let subject = connection.subject();
+    let Some(_claim) = shared.keys.claim(key.digest) else { return Err(key_in_use()) };
+    let (token, subject) = (new_token(shared), connection.subject());
     let subject = subject.as_deref();
-    let outcome = room.join_once_more(now, former.player, subject, token, to, &connection.link);
-    if !matches!(outcome, Ok(Some(_))) {
-        shared.sessions.forget(digest);
+    let former = seating::once_more(shared, key, token, subject, to, &connection.link).await?;
+    if let Some(seat) = former {
+        return Ok(Attachment::Here(seat));
     }
-    Ok(outcome?.map(|hold| Attached { room, hold }))
+    let seat = get_seat(connection, to, slow, Some(key)).await?;
+    if let Attachment::Here(seat) = &seat {
+        seating::remember_key(shared, key, seat);
+    }
+    Ok(seat)
 }
 
 async fn create_room(
     connection: &Connection,
     to: Answering,
     data: CreateRoom,
-) -> Result<Attached, ErrorDetail> {
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
     let CreateRoom {
         game_type,
         player_name,
@@ -165,50 +161,66 @@ async fn create_room(
     let shared = connection.shared();
     refuse_while_draining(shared)?;
 
+    let code = shared.rooms.free_code(&shared.random);
+    if let Some(seat) = again_elsewhere(connection, to, key, code).await? {
+        return Ok(seat);
+    }
     let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
 
     shared.limits.open_room(connection.address(), shared.clock.now())?;
-    let room = new_room(shared, game, options, max_players, None, |code| Settings {
-        locked: false,
+    let password = password.map(|password| secrets::password_digest(code, &password));
+    let opening = Opening {
+        code,
+        options: Object::clone(&options),
         private,
-        password: password.as_ref().map(|password| secrets::password_digest(code, password)),
-        metadata: from_wire::metadata(metadata.clone()),
-    })?;
+        password,
+        players_max: max_players,
+        metadata: from_wire::metadata(metadata),
+    };
     let newcomer = newcomer(connection, joining, admission, password);
-    seat_first(connection, to, room, newcomer).await
+    open(connection, to, game, opening, newcomer, key).await
 }
 
 async fn join_room(
     connection: &Connection,
     to: Answering,
     data: JoinRoom,
-) -> Result<Attached, ErrorDetail> {
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
     let JoinRoom { room_id, player_name, password, spectator, key: _ } = data;
     let shared = connection.shared();
     refuse_while_draining(shared)?;
-    let room = room_id
-        .and_then(|code| shared.rooms.get(code))
-        .ok_or_else(|| ErrorDetail::new(ErrorCode::ROOM_NOT_FOUND, "no room has this code"))?;
-    let joining =
-        Joining::new(None, Some(room.code()), player_name, spectator, connection.identity());
+    let code = room_id.ok_or_else(room_not_found)?;
+    let whereabouts = cluster::find_room(shared, code).await?;
+    if matches!(whereabouts, Whereabouts::Nowhere) {
+        return Err(room_not_found());
+    }
+    let joining = Joining::new(None, Some(code), player_name, spectator, connection.identity());
     let admission = admit(connection.shared(), &joining).await?;
     // Meanwhile others from there may have guessed, each of whom was the first when it began.
     shared.limits.check_guesses(connection.address(), shared.clock.now())?;
+    let password = password.map(|password| secrets::password_digest(code, &password));
     let newcomer = newcomer(connection, joining, admission, password);
-    seat(connection, to, room, newcomer).await
+    join(connection, to, whereabouts, code, newcomer, key).await
 }
 
 async fn quick_match(
     connection: &Connection,
     to: Answering,
     data: QuickMatch,
-) -> Result<Attached, ErrorDetail> {
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
     let QuickMatch { game_type, player_name, options, key: _ } = data;
     let game = find_game(connection, &game_type)?;
     let options = game.read_options(options)?;
     let shared = connection.shared();
     refuse_while_draining(shared)?;
+    let fresh = shared.rooms.free_code(&shared.random);
+    let find = |tried: &[_]| shared.listings.quick_match(game.game_type(), &options, tried);
+    if let Some(seat) = again_elsewhere(connection, to, key, find(&[]).unwrap_or(fresh)).await? {
+        return Ok(seat);
+    }
     let joining = Joining::new(Some(game_type), None, player_name, false, connection.identity());
     let admission = admit(shared, &joining).await?;
     let newcomer = || newcomer(connection, joining.clone(), admission.clone(), None);
@@ -216,45 +228,157 @@ async fn quick_match(
     // A room may fill up between being found and being joined; then the next is tried.
     let mut tried: Vec<RoomCode> = Vec::new();
     while tried.len() < QUICK_MATCH_TRIES_MAX
-        && let Some(code) = shared.listings.quick_match(game.game_type(), &options, &tried)
+        && let Some(code) = find(&tried)
     {
         tried.push(code);
-        let Some(room) = shared.rooms.get(code) else { continue };
-        match seat(connection, to, room, newcomer()).await {
+        let Ok(whereabouts) = cluster::find_room(shared, code).await else { continue };
+        let is_here = matches!(whereabouts, Whereabouts::Here(_));
+        remember_elsewhere(shared, key, code).await?;
+        match join(connection, to, whereabouts, code, newcomer(), key).await {
             Ok(seat) => return Ok(seat),
-            // Another room would fail in the same way.
-            Err(error) if error.code.http_status() >= 500 => return Err(error),
+            // Another room would fail in the same way, unless it is on another node.
+            Err(error) if error.code.http_status() >= 500 && is_here => return Err(error),
             Err(_) => {}
         }
     }
 
     shared.limits.open_room(connection.address(), shared.clock.now())?;
-    let room = new_room(shared, game, options, None, None, |_| Settings::default())?;
-    seat_first(connection, to, room, newcomer()).await
+    remember_elsewhere(shared, key, fresh).await?;
+    let opening = Opening {
+        code: fresh,
+        options: Object::clone(&options),
+        private: false,
+        password: None,
+        players_max: None,
+        metadata: BTreeMap::new(),
+    };
+    open(connection, to, game, opening, newcomer(), key).await
 }
 
 async fn reconnect(
     connection: &Connection,
     to: Answering,
     data: Reconnect,
-) -> Result<Attached, ErrorDetail> {
+) -> Result<Attachment, ErrorDetail> {
     let Reconnect { session_token, epoch, last_seq, attempt } = data;
     let token = secrets::token_digest(&session_token);
     let shared = connection.shared();
-    let invalid = || ErrorDetail::new(ErrorCode::SESSION_INVALID, "this session does not exist");
 
     let code = shared.sessions.find(token).await.map_err(|error| to_wire::store_error(&error))?;
-    let Some(code) = code else { return Err(invalid()) };
-    let Some(room) = shared.rooms.get(code) else {
-        return Err(ErrorDetail::new(ErrorCode::ROOM_CLOSED, "the room has closed"));
+    let Some(code) = code else {
+        cluster::check_that_nothing_is_forgotten(shared).await?;
+        return Err(session_invalid());
     };
     let subject = connection.subject();
     let returning = Returning { token, seen: epoch.zip(last_seq), attempt, subject };
-    let hold = room.reconnect(shared.clock.now(), &returning, to, &connection.link)?;
-    let Some(hold) = hold else { return Err(invalid()) };
-    // Nothing may be waited for from here on: dropped now, nobody would let go of the seat.
-    shared.sessions.prolong(token, code);
-    Ok(Attached { room, hold })
+    match cluster::find_room(shared, code).await? {
+        Whereabouts::Here(room) => {
+            let link = &connection.link;
+            seating::come_back(shared, room, &returning, to, link).map(Attachment::Here)
+        }
+        Whereabouts::There(peer) => {
+            let ask = Ask::Return { room: code, returning };
+            let seat = peer.ask_for_seat(connection, to, ask).await?;
+            seat.map(Attachment::There).ok_or_else(session_invalid)
+        }
+        Whereabouts::Nowhere => Err(room_closed()),
+    }
+}
+
+/// Lets a newcomer sit down in a room that is there, wherever.
+async fn join(
+    connection: &Connection,
+    to: Answering,
+    whereabouts: Whereabouts,
+    code: RoomCode,
+    newcomer: Newcomer,
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
+    match whereabouts {
+        Whereabouts::Here(room) => {
+            let seat = seating::join(connection.shared(), room, newcomer, to, &connection.link);
+            seat.await.map(Attachment::Here)
+        }
+        Whereabouts::There(peer) => {
+            let ask = Ask::Join { room: code, newcomer, key };
+            let seat = peer.ask_for_seat(connection, to, ask).await?;
+            seat.map(Attachment::There).ok_or_else(room_not_found)
+        }
+        Whereabouts::Nowhere => Err(room_not_found()),
+    }
+}
+
+/// Opens a new room where there is place for it.
+async fn open(
+    connection: &Connection,
+    to: Answering,
+    game: &Arc<dyn AnyGame>,
+    opening: Opening,
+    newcomer: Newcomer,
+    key: Option<JoiningKey>,
+) -> Result<Attachment, ErrorDetail> {
+    let shared = connection.shared();
+    match shared.cluster.as_ref().and_then(|cluster| cluster.place_room(shared, game.game_type())) {
+        None => {
+            let link = &connection.link;
+            seating::open(shared, game, opening, newcomer, to, link).await.map(Attachment::Here)
+        }
+        Some(peer) => {
+            let game_type = game.game_type().to_owned();
+            let (there, me) = (opening.clone(), newcomer.clone());
+            let ask = Ask::Open { game_type, opening: there, newcomer: me, key };
+            match peer.ask_for_seat(connection, to, ask).await {
+                Ok(seat) => seat.map(Attachment::There).ok_or_else(room_not_found),
+                // It has changed since it last said how it is.
+                Err(error)
+                    if [ErrorCode::DRAINING, ErrorCode::SERVER_FULL].contains(&error.code) =>
+                {
+                    let link = &connection.link;
+                    let seat = seating::open(shared, game, opening, newcomer, to, link);
+                    seat.await.map(Attachment::Here)
+                }
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+/// The seat that a request without a room of its own has got before, on whichever node. If there is none, remembers
+/// for all nodes that it is led to `code`.
+async fn again_elsewhere(
+    connection: &Connection,
+    to: Answering,
+    key: Option<JoiningKey>,
+    code: RoomCode,
+) -> Result<Option<Attachment>, ErrorDetail> {
+    let shared = connection.shared();
+    let Some(key) = key.filter(|_| shared.cluster.is_some()) else { return Ok(None) };
+    let known = shared.sessions.lead_key(key.digest, code).await;
+    let Some(known) = known.map_err(|error| to_wire::store_error(&error))? else { return Ok(None) };
+    let seat = match cluster::find_room(shared, known).await? {
+        // What this node knows of the key has been looked up.
+        Whereabouts::Here(_) | Whereabouts::Nowhere => None,
+        Whereabouts::There(peer) => {
+            let subject = connection.subject();
+            let ask = Ask::OnceMore { key, token: new_token(shared), subject };
+            peer.ask_for_seat(connection, to, ask).await?.map(Attachment::There)
+        }
+    };
+    if seat.is_none() {
+        remember_elsewhere(shared, Some(key), code).await?;
+    }
+    Ok(seat)
+}
+
+/// Remembers for all nodes where a key leads.
+async fn remember_elsewhere(
+    shared: &Shared,
+    key: Option<JoiningKey>,
+    code: RoomCode,
+) -> Result<(), ErrorDetail> {
+    let Some(key) = key.filter(|_| shared.cluster.is_some()) else { return Ok(()) };
+    let led = shared.sessions.lead_key_anew(key.digest, code).await;
+    led.map_err(|error| to_wire::store_error(&error))
 }
 
 /// Finds out who bears a token, and keeps it in mind for what the connection asks from here on.
@@ -285,7 +409,7 @@ fn newcomer(
     connection: &Connection,
     joining: Joining,
     admission: Admission,
-    password: Option<Secret>,
+    password: Option<Digest>,
 ) -> Newcomer {
     let Admission { player_name, mut profile } = admission;
     let identity = joining.identity.as_deref();
@@ -296,56 +420,13 @@ fn newcomer(
             profile.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
-    let (token, spectator) = (connection.shared().random.new_token(), joining.spectator);
+    let (token, spectator) = (new_token(connection.shared()), joining.spectator);
     let subject = identity.map(|identity| Arc::clone(&identity.subject));
     Newcomer { name, token, spectator, password, subject, profile }
 }
 
-/// Opens a new room by letting its creator sit down in it. When that fails the room never was.
-async fn seat_first(
-    connection: &Connection,
-    to: Answering,
-    room: Arc<dyn AnyRoom>,
-    newcomer: Newcomer,
-) -> Result<Attached, ErrorDetail> {
-    let shared = connection.shared();
-    let digest = secrets::token_digest(&newcomer.token);
-    save_session(shared, digest, room.code()).await?;
-    open_room(shared, &room).inspect_err(|_| shared.sessions.forget(digest))?;
-    let seated = sit_down(connection, to, &room, newcomer);
-    if seated.is_err() {
-        room.close(shared.clock.now(), parlor_core::CloseReason::Empty);
-    }
-    Ok(Attached { hold: seated?, room })
-}
-
-/// Lets a newcomer sit down in a room that is there.
-async fn seat(
-    connection: &Connection,
-    to: Answering,
-    room: Arc<dyn AnyRoom>,
-    newcomer: Newcomer,
-) -> Result<Attached, ErrorDetail> {
-    let digest = secrets::token_digest(&newcomer.token);
-    save_session(connection.shared(), digest, room.code()).await?;
-    let hold = sit_down(connection, to, &room, newcomer)?;
-    Ok(Attached { room, hold })
-}
-
-async fn save_session(shared: &Shared, token: Digest, room: RoomCode) -> Result<(), ErrorDetail> {
-    shared.sessions.save(token, room).await.map_err(|error| to_wire::store_error(&error))
-}
-
-fn sit_down(
-    connection: &Connection,
-    to: Answering,
-    room: &Arc<dyn AnyRoom>,
-    newcomer: Newcomer,
-) -> Result<Hold, ErrorDetail> {
-    let shared = connection.shared();
-    let digest = secrets::token_digest(&newcomer.token);
-    room.join(shared.clock.now(), newcomer, to, &connection.link)
-        .inspect_err(|_| shared.sessions.forget(digest))
+fn new_token(shared: &Shared) -> NewToken {
+    NewToken::of(shared.random.new_token())
 }
 
 fn find_game<'a>(

@@ -69,7 +69,7 @@ impl Connection {
         now: Time,
         command: impl FnOnce(parlor_core::PlayerId) -> parlor_core::Command,
     ) {
-        let Some(player) = self.seat.held().map(|seat| seat.hold.player) else {
+        let Some(player) = self.seat.here().map(|seat| seat.hold.player) else {
             self.refuse_unattached(to, now);
             return;
         };

@@ -11,15 +11,16 @@ use parlor_core::{
 };
 use parlor_protocol::{
     AddedBot, ErrorCode, ErrorDetail, Object, Player, RawData, RequestId, RequestType, RoomCode,
-    RoomInfo, Secret, StateSnapshot,
+    RoomInfo, StateSnapshot,
 };
 
 use super::joining::check_subject;
-use super::{AfterRequest, AnyRoom, Newcomer, Returning, SeatRequest};
+use super::{AfterRequest, AnyRoom, Returning, SeatRequest};
 use crate::encode::{Answering, Link, Unencodable, read_tree, to_value};
 use crate::feed::{Delay, Feed, Hold};
 use crate::operators::Inspection;
 use crate::outbox::Outbox;
+use crate::seating::{NewToken, Newcomer};
 use crate::shared::Shared;
 use crate::to_wire;
 use crate::tree::Tree;
@@ -93,7 +94,7 @@ impl<G: Game> AnyRoom for GameRoom<G> {
         now: Time,
         player: PlayerId,
         subject: Option<&str>,
-        token: Secret,
+        token: NewToken,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail> {
@@ -235,6 +236,12 @@ impl<G: Game> AnyRoom for GameRoom<G> {
         let seq = inner.feed.seq();
         self.unlock(inner, now);
         outcome.map(|_| seq).map_err(|refusal| to_wire::refusal(&refusal, G::GAME_TYPE))
+    }
+
+    fn lose(&self, now: Time) {
+        let mut inner = self.lock(now);
+        GameRoom::lose(self, &mut inner);
+        self.unlock(inner, now);
     }
 
     fn close(&self, now: Time, reason: CloseReason) {

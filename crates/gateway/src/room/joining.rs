@@ -13,13 +13,14 @@ use parlor_protocol::{
 };
 use serde::Serialize;
 
+use super::Returning;
 use super::game_room::{GameRoom, Inner, look, not_encodable};
-use super::{Newcomer, Returning};
 use crate::encode::{Answering, Link, encode_answer, encode_event};
 use crate::feed::{Feed, Hold, Holds, Missed};
 use crate::outbox::Class;
+use crate::seating::{NewToken, Newcomer};
+use crate::to_wire;
 use crate::tree::Tree;
-use crate::{secrets, to_wire};
 
 /// What a socket is sent before anything else of a room.
 struct Greeting {
@@ -40,15 +41,14 @@ impl<G: Game> GameRoom<G> {
         link: &Link,
     ) -> Result<Hold, Refusal> {
         let Newcomer { name, token, spectator, password, subject, profile } = newcomer;
-        let digest = secrets::token_digest(&token);
-        let password = password.map(|password| secrets::password_digest(self.code, &password));
+        let NewToken { shown, digest } = token;
         let commit = inner.room.apply(
             now,
             Command::Join(Join { name, token: digest, spectator, password, subject, profile }),
         )?;
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
-            let joined = self.picture(inner, snapshot, player, Some(token))?;
+            let joined = self.picture(inner, snapshot, player, Some(shown))?;
             greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         self.shared.sessions.seated(digest, self.code);
@@ -62,16 +62,16 @@ impl<G: Game> GameRoom<G> {
         inner: &mut Inner<G>,
         now: Time,
         player: PlayerId,
-        token: Secret,
+        token: NewToken,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, Refusal> {
         if inner.room.head().roster.seat(player).is_none() {
             return Ok(None);
         }
-        let digest = secrets::token_digest(&token);
+        let NewToken { shown, digest } = token;
         let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
-            let joined = self.picture(inner, snapshot, player, Some(token))?;
+            let joined = self.picture(inner, snapshot, player, Some(shown))?;
             greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         // Last, for the old token is void from here on: a refusal must leave it as it was.

@@ -12,13 +12,15 @@ mod publish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_core::{CloseReason, Command, Digest, PlayerId, Profile, Signal, Time};
-use parlor_protocol::{ErrorDetail, Object, Player, RawData, RoomCode, RoomInfo, Secret};
+use parlor_core::{CloseReason, Command, Digest, PlayerId, Signal, Time};
+use parlor_protocol::{ErrorDetail, Object, Player, RawData, RoomCode, RoomInfo};
+use serde::{Deserialize, Serialize};
 
 use crate::encode::{Answering, Link};
 use crate::feed::Hold;
 use crate::operators::Inspection;
 use crate::outbox::Outbox;
+use crate::seating::{NewToken, Newcomer};
 
 pub(crate) use game_entry::{GameEntry, RoomParts};
 pub(crate) use game_room::not_in_room;
@@ -53,7 +55,7 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
         now: Time,
         player: PlayerId,
         subject: Option<&str>,
-        token: Secret,
+        token: NewToken,
         to: Answering,
         link: &Link,
     ) -> Result<Option<Hold>, ErrorDetail>;
@@ -117,22 +119,15 @@ pub(crate) trait AnyRoom: Send + Sync + 'static {
     /// Tells the game something. Gives the number of the last event after it.
     fn signal(&self, now: Time, signal: Signal) -> Result<u64, ErrorDetail>;
 
+    /// Another node has it: lets go of it and of everyone in it, who look for it again.
+    fn lose(&self, now: Time);
+
     /// Ends the room.
     fn close(&self, now: Time, reason: CloseReason);
 }
 
-/// Someone who wants a seat.
-pub(crate) struct Newcomer {
-    pub(crate) name: String,
-    pub(crate) token: Secret,
-    pub(crate) spectator: bool,
-    pub(crate) password: Option<Secret>,
-    /// Who it is beyond the room, if that is known.
-    pub(crate) subject: Option<Arc<str>>,
-    pub(crate) profile: Profile,
-}
-
 /// Someone who has a seat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Returning {
     pub(crate) token: Digest,
     /// The history that it has followed, and up to which number.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use parlor_core::{Commit, Game, PlayerId, Refusal, SeatKind, Snapshot};
-use parlor_protocol::{Codec, RoomInfo};
+use parlor_protocol::{CloseCode, Codec, RoomInfo};
 
 use super::game_room::{GameRoom, Inner};
 use crate::feed::Feed;
 use crate::listing::Offer;
+use crate::opening::give_back;
 use crate::{lifecycle, secrets, to_wire};
 
 impl<G: Game> GameRoom<G> {
@@ -92,7 +93,18 @@ impl<G: Game> GameRoom<G> {
 
     /// The room has closed: nobody finds it any more.
     fn forget(&self, inner: &mut Inner<G>) {
-        inner.feed.close();
+        inner.feed.close(CloseCode::RoomClosed, "room closed");
+        self.vanish(inner);
+        give_back(&self.shared, self.code);
+    }
+
+    /// Another node has the room: nobody finds it here any more.
+    pub(super) fn lose(&self, inner: &mut Inner<G>) {
+        inner.feed.close(CloseCode::OwnerLost, "another node has this room");
+        self.vanish(inner);
+    }
+
+    fn vanish(&self, inner: &mut Inner<G>) {
         self.shared.rooms.remove(&self.code);
         self.shared.listings.remove(G::GAME_TYPE, self.code);
         for token in inner.room.tokens() {
@@ -106,6 +118,7 @@ impl<G: Game> GameRoom<G> {
     pub(super) fn offer(&self, snapshot: &Snapshot<G>) -> Offer {
         Offer {
             game_type: G::GAME_TYPE,
+            number: self.number,
             is_public: !snapshot.settings.private,
             info: self.info_of(snapshot),
         }

@@ -9,6 +9,7 @@ mod board;
 mod bots;
 mod bounds;
 mod closing;
+mod cluster;
 mod delay;
 mod failures;
 mod garbage;

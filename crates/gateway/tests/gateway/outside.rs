@@ -29,7 +29,7 @@ async fn a_room_made_from_outside_waits_for_its_first_player_who_becomes_host() 
     let mut new = NewRoom::of("probe");
     new.options.insert("min".into(), json!(1));
     new.metadata.insert("region".into(), Scalar::from("eu"));
-    let made = gateway.rooms().create(new).unwrap();
+    let made = gateway.rooms().create(new).await.unwrap();
     assert_eq!(made.metadata["region"], "eu");
     assert_eq!(gateway.rooms().find(made.room_id), Some(made.clone()));
 
@@ -56,7 +56,7 @@ async fn a_room_made_from_outside_expires_when_nobody_comes() {
     let mut news = gateway.lifecycle();
     let mut new = NewRoom::of("probe");
     new.kept_for = Duration::from_secs(30);
-    let made = gateway.rooms().create(new).unwrap();
+    let made = gateway.rooms().create(new).await.unwrap();
     pass(Duration::from_secs(29)).await;
     assert!(gateway.rooms().find(made.room_id).is_some());
     pass(Duration::from_secs(1)).await;
@@ -68,19 +68,19 @@ async fn a_room_made_from_outside_expires_when_nobody_comes() {
 #[tokio::test(start_paused = true)]
 async fn a_room_that_cannot_be_made_is_refused_as_a_client_would_be() {
     let gateway = gateway(&Probe::default());
-    let refused = |change: fn(&mut NewRoom)| {
+    let refused = async |change: fn(&mut NewRoom)| {
         let mut new = NewRoom::of("probe");
         change(&mut new);
-        gateway.rooms().create(new).unwrap_err().code.to_string()
+        gateway.rooms().create(new).await.unwrap_err().code.to_string()
     };
-    assert_eq!(refused(|new| new.game_type = "chess".into()), "UNKNOWN_GAME");
-    assert_eq!(refused(|new| new.players_max = Some(99)), "VALIDATION_FAILED");
+    assert_eq!(refused(|new| new.game_type = "chess".into()).await, "UNKNOWN_GAME");
+    assert_eq!(refused(|new| new.players_max = Some(99)).await, "VALIDATION_FAILED");
     assert_eq!(
-        refused(|new| drop(new.options.insert("min".into(), json!("?")))),
+        refused(|new| drop(new.options.insert("min".into(), json!("?")))).await,
         "VALIDATION_FAILED"
     );
     gateway.drain(Duration::from_secs(1));
-    assert_eq!(refused(|_| {}), "DRAINING");
+    assert_eq!(refused(|_| {}).await, "DRAINING");
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +154,7 @@ async fn who_follows_too_slowly_is_told_how_much_it_missed() {
     let gateway = Gateway::builder(config).game(Probe::default()).start();
     let mut follower = gateway.lifecycle();
     for _ in 0..10 {
-        gateway.rooms().create(NewRoom::of("probe")).unwrap();
+        gateway.rooms().create(NewRoom::of("probe")).await.unwrap();
     }
     assert_eq!(follower.next().await, Err(NoNews::Missed(6)));
     for _ in 0..4 {

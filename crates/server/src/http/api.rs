@@ -10,7 +10,6 @@ use hyper::{
     body::Incoming,
     header::{HOST, HeaderValue, LOCATION, WWW_AUTHENTICATE},
 };
-use parlor_core::CloseReason;
 use parlor_gateway::{Gateway, NewRoom};
 use parlor_protocol::{
     ErrorCode, ErrorDetail, ListRooms, OpenRoom, OpenedRoom, RoomCode, RoomDetail, RoomInfo,
@@ -65,23 +64,29 @@ impl Api {
     ) -> Answer {
         let code = RoomCode::parse(code);
         match *request.method() {
-            Method::GET | Method::HEAD => self.show_room(code, visitor),
+            Method::GET | Method::HEAD => self.show_room(code, visitor).await,
             Method::DELETE => match self.check_admin(request.headers(), live, visitor) {
-                Ok(()) => self.close_room(code),
+                Ok(()) => self.close_room(code).await,
                 Err(error) => unauthorized(error),
             },
             _ => wrong_method("DELETE, GET, HEAD"),
         }
     }
 
-    fn show_room(&self, code: Option<RoomCode>, visitor: &Visitor) -> Answer {
+    async fn show_room(&self, code: Option<RoomCode>, visitor: &Visitor) -> Answer {
         if let Err(error) = self.gateway.check_guesses(visitor.key) {
             return answer::refusal(error);
         }
-        let rooms = self.gateway.rooms();
-        match code.and_then(|code| rooms.find(code).zip(rooms.players(code))) {
-            Some((room, players)) => answer::json(StatusCode::OK, &RoomDetail { room, players }),
-            None => {
+        let found = match code {
+            Some(code) => self.gateway.rooms().find_anywhere(code).await,
+            None => Ok(None),
+        };
+        match found {
+            Err(error) => answer::refusal(error),
+            Ok(Some((room, players))) => {
+                answer::json(StatusCode::OK, &RoomDetail { room, players })
+            }
+            Ok(None) => {
                 self.gateway.guessed_wrong(visitor.key);
                 answer::refusal(no_such_room())
             }
@@ -124,7 +129,7 @@ impl Api {
             Ok(asked) => asked,
             Err(refused) => return refused.answer(),
         };
-        match self.gateway.rooms().create_for(visitor.key, NewRoom::from(asked)) {
+        match self.gateway.rooms().create_for(visitor.key, NewRoom::from(asked)).await {
             Ok(room) => {
                 let location = format!("/api/v1/rooms/{}", room.room_id);
                 let join_url = self.join_url(&room, &head.headers, visitor);
@@ -139,9 +144,13 @@ impl Api {
         }
     }
 
-    fn close_room(&self, code: Option<RoomCode>) -> Answer {
-        let closed = code.is_some_and(|code| self.gateway.rooms().close(code, CloseReason::Admin));
-        if closed { answer::no_content() } else { answer::refusal(no_such_room()) }
+    async fn close_room(&self, code: Option<RoomCode>) -> Answer {
+        let Some(code) = code else { return answer::refusal(no_such_room()) };
+        match self.gateway.rooms().close_anywhere(code).await {
+            Ok(true) => answer::no_content(),
+            Ok(false) => answer::refusal(no_such_room()),
+            Err(error) => answer::refusal(error),
+        }
     }
 
     /// The page on which to join the room, where whoever asked has found this server.
