@@ -17,7 +17,9 @@ mod redis;
 mod session;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{Redis, RedisConfig, RedisSessionStore, RedisUrlError};
+pub use self::redis::{
+    Redis, RedisBus, RedisConfig, RedisRoomDirectory, RedisSessionStore, RedisUrlError,
+};
 pub use bus::{Bus, DynBus, INBOX_MESSAGES_MAX};
 pub use directory::{Beat, Claim, DynRoomDirectory, NodeRecord, Ownership, RoomDirectory};
 pub use memory::{MemoryBus, MemoryRoomDirectory, MemorySessionStore, SESSIONS_MAX};

@@ -6,13 +6,27 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use parlor_store::conformance;
 use parlor_store::{
-    Redis, RedisConfig, RedisSessionStore, Session, SessionKey, SessionStore, StoreError,
+    Beat, Bus, Claim, NodeRecord, Redis, RedisBus, RedisConfig, RedisRoomDirectory,
+    RedisSessionStore, RoomDirectory, Session, SessionKey, SessionStore, StoreError,
 };
 use parlor_testutil::redis::{RedisServer, cluster, sentinel};
-use tokio::time::sleep;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{sleep, timeout};
 
 fn sessions(url: &str) -> RedisSessionStore {
     RedisSessionStore::new(Redis::new(&RedisConfig::new(url)).unwrap())
+}
+
+fn directory(url: &str) -> RedisRoomDirectory {
+    RedisRoomDirectory::new(Redis::new(&RedisConfig::new(url)).unwrap())
+}
+
+fn bus(url: &str) -> RedisBus {
+    RedisBus::new(Redis::new(&RedisConfig::new(url)).unwrap())
+}
+
+fn node() -> NodeRecord {
+    NodeRecord { node: "node-1".to_owned(), about: "at one".to_owned() }
 }
 
 fn session() -> Session {
@@ -31,10 +45,43 @@ async fn redis_keeps_every_promise_of_a_session_store() {
 }
 
 #[tokio::test]
+async fn redis_keeps_every_promise_of_a_directory() {
+    let redis = RedisServer::start(&[]).await;
+    conformance::room_directory(&directory(&redis.url()), sleep).await;
+}
+
+#[tokio::test]
+async fn redis_keeps_every_promise_of_a_bus() {
+    let redis = RedisServer::start(&[]).await;
+    let bus = bus(&redis.url());
+    conformance::bus(&bus).await;
+    conformance::bus_bound(&bus).await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_every_promise_of_a_directory_and_a_bus() {
+    let nodes = cluster().await;
+    let url = cluster_url(&nodes);
+    conformance::room_directory(&directory(&url), sleep).await;
+    let bus = bus(&url);
+    conformance::bus(&bus).await;
+    conformance::bus_bound(&bus).await;
+
+    // Inboxes of every node's part, each with who listens to it.
+    let inboxes: Vec<String> = (0..30).map(|number| format!("inbox-{number}")).collect();
+    let mut receivers: Vec<_> = inboxes.iter().map(|inbox| bus.listen(inbox)).collect();
+    for (inbox, receiver) in inboxes.iter().zip(&mut receivers) {
+        until_heard(&bus, inbox, receiver).await;
+    }
+    for node in &nodes {
+        assert_ne!(node.ask(&["pubsub", "shardchannels"]), "", "every node has some");
+    }
+}
+
+#[tokio::test]
 async fn a_cluster_keeps_every_promise_of_a_session_store() {
     let nodes = cluster().await;
-    let url = format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", nodes[0].port, nodes[1].port);
-    let store = sessions(&url);
+    let store = sessions(&cluster_url(&nodes));
     conformance::session_store(&store, sleep).await;
     for number in 0..60 {
         store.save(SessionKey([number; 32]), session(), LONG).await.unwrap();
@@ -55,14 +102,21 @@ async fn a_replica_takes_over_and_sentinels_say_which() {
         assert!(began.elapsed() < Duration::from_secs(20), "the replica follows");
     }
     let sentinel = sentinel(&master).await;
-    let store = sessions(&format!("redis-sentinel://127.0.0.1:{}/parlor", sentinel.port));
+    let url = format!("redis-sentinel://127.0.0.1:{}/parlor", sentinel.port);
+    let (store, directory, bus) = (sessions(&url), directory(&url), bus(&url));
     conformance::session_store(&store, sleep).await;
+    conformance::room_directory(&directory, sleep).await;
+    conformance::bus(&bus).await;
+    let mut inbox = bus.listen("inbox");
+    until_heard(&bus, "inbox", &mut inbox).await;
+    let before = directory.beat(&node(), LONG).await.unwrap();
+    directory.claim("ROOM", "node-1", 6, LONG).await.unwrap();
     while sentinel.ask(&["sentinel", "replicas", "parlor"]).is_empty() {
         assert!(began.elapsed() < Duration::from_secs(30), "the Sentinel knows the replica");
     }
     store.save(KEY, session(), LONG).await.unwrap();
-    while replica.ask(&["dbsize"]) == "0" {
-        assert!(began.elapsed() < Duration::from_secs(30), "the replica has it");
+    while master.ask(&["wait", "1", "1000"]) != "1" {
+        assert!(began.elapsed() < Duration::from_secs(60), "the replica has it");
     }
 
     master.kill();
@@ -71,6 +125,11 @@ async fn a_replica_takes_over_and_sentinels_say_which() {
         assert!(began.elapsed() < Duration::from_secs(30), "the replica is asked");
     }
     store.remove(KEY).await.unwrap();
+    let after = until_it_beats(&directory).await;
+    assert_eq!(after.memory, before.memory, "the replica remembers");
+    let claim = directory.claim("ROOM", "node-1", 0, LONG).await;
+    assert_eq!(claim, Ok(Claim::Granted { fence: 8 }));
+    until_heard(&bus, "inbox", &mut inbox).await;
 }
 
 #[tokio::test]
@@ -165,3 +224,40 @@ async fn until_it_answers(store: &RedisSessionStore) {
         assert!(began.elapsed() < Duration::from_secs(10), "it comes back by itself");
     }
 }
+
+async fn until_it_beats(directory: &RedisRoomDirectory) -> Beat {
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(20), "it comes back by itself");
+        let asked = Instant::now();
+        let beat = directory.beat(&node(), LONG).await;
+        assert!(asked.elapsed() < CALL_TIME_MAX, "no call hangs: {:?}", asked.elapsed());
+        if let Ok(beat) = beat {
+            return beat;
+        }
+    }
+}
+
+/// Sends until something arrives, and takes what has.
+async fn until_heard(bus: &RedisBus, inbox: &str, receiver: &mut Receiver<Vec<u8>>) {
+    while receiver.try_recv().is_ok() {}
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(20), "what is sent to {inbox} arrives");
+        let asked = Instant::now();
+        let sent = bus.send(inbox, b"heard?".to_vec()).await;
+        assert!(asked.elapsed() < SEND_TIME_MAX, "no sending hangs: {:?}", asked.elapsed());
+        if sent.is_ok() && timeout(Duration::from_millis(50), receiver.recv()).await.is_ok() {
+            while receiver.try_recv().is_ok() {}
+            return;
+        }
+    }
+}
+
+fn cluster_url(nodes: &[RedisServer]) -> String {
+    format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", nodes[0].port, nodes[1].port)
+}
+
+/// What a call may take by default, and some for a machine that is busy.
+const CALL_TIME_MAX: Duration = Duration::from_millis(500 + 300);
+const SEND_TIME_MAX: Duration = Duration::from_millis(3000 + 300);

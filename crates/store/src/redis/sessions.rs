@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Redis;
+use super::{Redis, millis};
 use crate::{Session, SessionKey, SessionStore, StoreError};
 
 /// A [`SessionStore`] on Redis.
@@ -35,10 +35,8 @@ impl SessionStore for RedisSessionStore {
         session: Session,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        // Redis refuses a life of nothing.
-        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut set = ::redis::cmd("SET");
-        set.arg(self.key(key)).arg(session.room).arg("PX").arg(millis);
+        set.arg(self.key(key)).arg(session.room).arg("PX").arg(millis(ttl));
         self.redis.run(&set).await
     }
 
@@ -48,9 +46,8 @@ impl SessionStore for RedisSessionStore {
         session: Session,
         ttl: Duration,
     ) -> Result<Option<Session>, StoreError> {
-        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut set = ::redis::cmd("SET");
-        set.arg(self.key(key)).arg(session.room).arg("PX").arg(millis).arg("NX").arg("GET");
+        set.arg(self.key(key)).arg(session.room).arg("PX").arg(millis(ttl)).arg("NX").arg("GET");
         let known: Option<String> = self.redis.run(&set).await?;
         Ok(known.map(|room| Session { room }))
     }
