@@ -25,8 +25,8 @@ mod visitor;
 /// What the program around the rooms works with: [`Running::rooms`], [`Running::lifecycle`],
 /// [`Server::join_hook`].
 pub use parlor_gateway::{
-    Admission, AuthenticateError, Authenticator, Identity, JoinHook, Joining, Lifecycle, NewRoom,
-    NoNews, Occupant, RoomChange, RoomNews, Rooms,
+    Admission, AuthenticateError, Authenticator, ClusterConfig, Identity, JoinHook, Joining,
+    Lifecycle, NewRoom, NoNews, Occupant, RoomChange, RoomNews, Rooms,
 };
 /// What [`Server::session_store`] takes.
 pub use parlor_store as store;

@@ -55,17 +55,18 @@ impl Api {
         }
     }
 
-    pub(super) fn room(
+    pub(super) async fn room(
         &self,
-        request: &Request<Incoming>,
+        method: &Method,
+        headers: &HeaderMap,
         code: &str,
         live: &Live,
         visitor: &Visitor,
     ) -> Answer {
         let code = RoomCode::parse(code);
-        match *request.method() {
+        match *method {
             Method::GET | Method::HEAD => self.show_room(code, visitor).await,
-            Method::DELETE => match self.check_admin(request.headers(), live, visitor) {
+            Method::DELETE => match self.check_admin(headers, live, visitor) {
                 Ok(()) => self.close_room(code).await,
                 Err(error) => unauthorized(error),
             },

@@ -122,6 +122,13 @@ impl RedisConfig {
     }
 }
 
+impl RedisConfig {
+    /// Whether the address is one and the certificates can be read, without going there.
+    pub fn check(&self) -> Result<(), RedisUrlError> {
+        Address::parse(self).map(|_| ())
+    }
+}
+
 impl Redis {
     /// The way to the server of `config`, which need not be there yet.
     ///
