@@ -11,7 +11,7 @@ use client::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
     IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
     ServerErrorKind, TlsCertificates, TlsMode, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    aio::MultiplexedConnection,
     cluster::{ClusterClientBuilder, ClusterConfig},
     cluster_async::ClusterConnection,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
@@ -19,6 +19,8 @@ use client::{
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::timeout;
 
 use super::{RedisConfig, RedisUrlError};
@@ -44,31 +46,37 @@ enum Kind {
 
 /// Where commands go.
 pub(super) enum Way {
-    /// Comes back by itself.
-    Single(Box<ConnectionManager>),
+    Master(Arc<Master>),
     /// Follows the cluster by itself, and looks for it when it is used.
     Cluster(ClusterConnection),
-    /// Asks the Sentinels anew when the master is lost.
-    Sentinel(Arc<Sentinels>),
 }
 
-/// A master that Sentinels name.
-pub(super) struct Sentinels {
+/// The one server that has everything. It is looked for when a command comes and there is no connection to it, which is
+/// given up when a command has no answer in time: one that leads nowhere looks like a server that thinks.
+pub(super) struct Master {
+    seeker: Seeker,
+    config: AsyncConnectionConfig,
+    found: Mutex<Found>,
+}
+
+enum Seeker {
+    /// It is where it always was.
+    Fixed(Client),
     /// Only a search asks them.
-    client: tokio::sync::Mutex<SentinelClient>,
-    connection: AsyncConnectionConfig,
-    found: parking_lot::Mutex<Found>,
+    Sentinels(tokio::sync::Mutex<SentinelClient>),
 }
 
 /// The lock around it guards clones of handles and is never held while something is waited for.
 #[derive(Default)]
 struct Found {
-    master: Option<MultiplexedConnection>,
+    connection: Option<MultiplexedConnection>,
+    /// Which connection that is: a command that another one has failed says nothing about it.
+    number: u64,
     /// One for all who wait.
     search: Option<Search>,
 }
 
-type Search = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
+type Search = Shared<BoxFuture<'static, RedisResult<(u64, MultiplexedConnection)>>>;
 
 impl Address {
     pub(super) fn parse(config: &RedisConfig) -> Result<Self, RedisUrlError> {
@@ -99,6 +107,10 @@ impl Address {
         let login = login.into_connection_info().map_err(refused)?.redis_settings().clone();
         let certificates = match &config.ca {
             Some(pem) if is_tls => {
+                if CertificateDer::pem_slice_iter(pem).next().is_none() {
+                    let reason = "there is no certificate of those who are to be trusted";
+                    return Err(RedisUrlError { reason: reason.to_owned() });
+                }
                 Some(TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })
             }
             Some(_) | None => None,
@@ -133,21 +145,23 @@ impl Address {
 
     /// A way on which nothing takes longer than `time_max`, and which in a cluster repeats a command this often.
     pub(super) fn way(&self, time_max: Duration, retries: u32) -> RedisResult<Way> {
+        // Shorter than what the caller waits, who would otherwise be gone before it is known.
+        let answer_time_max = time_max * 4 / 5;
+        let master = |seeker| {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT_TIME_MAX))
+                .set_response_timeout(Some(answer_time_max));
+            Way::Master(Arc::new(Master { seeker, config, found: Mutex::default() }))
+        };
         match &self.kind {
-            Kind::Single => {
-                let config = ConnectionManagerConfig::new()
-                    .set_connection_timeout(Some(time_max))
-                    .set_response_timeout(Some(time_max))
-                    .set_number_of_retries(1)
-                    .set_max_delay(RECONNECT_DELAY_MAX);
-                let client = Client::open(self.hosts[0].clone())?;
-                let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-                Ok(Way::Single(Box::new(manager)))
+            Kind::Single => Ok(master(Seeker::Fixed(Client::open(self.hosts[0].clone())?))),
+            Kind::Sentinel(name) => {
+                Ok(master(Seeker::Sentinels(tokio::sync::Mutex::new(self.sentinels(name)?))))
             }
             Kind::Cluster => {
                 let mut builder = ClusterClientBuilder::new(self.hosts.clone())
-                    .connection_timeout(time_max)
-                    .response_timeout(time_max)
+                    .connection_timeout(CONNECT_TIME_MAX)
+                    .response_timeout(answer_time_max)
                     .tcp_settings(tcp_settings())
                     .retries(retries)
                     .use_protocol(ProtocolVersion::RESP3);
@@ -156,21 +170,9 @@ impl Address {
                 }
                 // One that looks for the cluster as long as it lives. Looking within a call would end with the call,
                 // and begin anew with the next: with one node that does not answer it would never be done.
-                let config = ClusterConfig::new()
-                    .set_connection_timeout(time_max)
-                    .set_response_timeout(time_max);
-                let client = builder.build()?;
-                Ok(Way::Cluster(client.get_pending_async_connection_with_config(config)))
-            }
-            Kind::Sentinel(name) => {
-                let connection = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(time_max))
-                    .set_response_timeout(Some(time_max));
-                Ok(Way::Sentinel(Arc::new(Sentinels {
-                    client: tokio::sync::Mutex::new(self.sentinels(name)?),
-                    connection,
-                    found: parking_lot::Mutex::default(),
-                })))
+                let connection =
+                    builder.build()?.get_pending_async_connection_with_config(ClusterConfig::new());
+                Ok(Way::Cluster(connection))
             }
         }
     }
@@ -277,17 +279,14 @@ fn moved(from: &ConnectionInfo, node: &str) -> Option<ConnectionInfo> {
 impl Way {
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match self {
-            Self::Single(manager) => {
-                command.query_async(&mut ConnectionManager::clone(manager)).await
-            }
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
-            Self::Sentinel(sentinels) => {
-                let mut master = sentinels.master().await?;
-                let outcome = command.query_async(&mut master).await;
+            Self::Master(master) => {
+                let (number, mut connection) = master.connection().await?;
+                let outcome = command.query_async(&mut connection).await;
                 if let Err(error) = &outcome
-                    && (error.is_io_error() || error.is_connection_dropped() || is_readonly(error))
+                    && (error.is_io_error() || error.is_unrecoverable_error() || is_readonly(error))
                 {
-                    sentinels.found.lock().master = None;
+                    master.found.lock().lose(number);
                 }
                 outcome
             }
@@ -295,16 +294,16 @@ impl Way {
     }
 }
 
-impl Sentinels {
-    /// The master, which is looked for unless it is known.
+impl Master {
+    /// The connection, which is looked for unless there is one.
     ///
-    /// The search is a task that ends with an answer, or after [`SEARCH_TIME_MAX`]: a caller whose time is over before
-    /// that leaves it to the next one.
-    async fn master(self: &Arc<Self>) -> RedisResult<MultiplexedConnection> {
+    /// The search is a task that ends with what it has found, or after [`SEARCH_TIME_MAX`]: a caller whose time is over
+    /// before that leaves it to the next one.
+    async fn connection(self: &Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
         let search = {
             let mut found = self.found.lock();
-            if let Some(master) = &found.master {
-                return Ok(master.clone());
+            if let Some(connection) = &found.connection {
+                return Ok((found.number, connection.clone()));
             }
             match &found.search {
                 Some(search) => search.clone(),
@@ -318,16 +317,32 @@ impl Sentinels {
         search.await
     }
 
-    async fn search(self: Arc<Self>) -> RedisResult<MultiplexedConnection> {
-        let ask = async {
-            let mut client = self.client.lock().await;
-            client.get_async_connection_with_config(&self.connection).await
+    async fn search(self: Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
+        let connect = async {
+            match &self.seeker {
+                Seeker::Fixed(client) => {
+                    client.get_multiplexed_async_connection_with_config(&self.config).await
+                }
+                Seeker::Sentinels(client) => {
+                    client.lock().await.get_async_connection_with_config(&self.config).await
+                }
+            }
         };
-        let outcome = timeout(SEARCH_TIME_MAX, ask).await.unwrap_or_else(|_| Err(no_node()));
+        let outcome = timeout(SEARCH_TIME_MAX, connect).await.unwrap_or_else(|_| Err(no_node()));
         let mut found = self.found.lock();
         found.search = None;
-        found.master = outcome.as_ref().ok().cloned();
-        outcome
+        let connection = outcome?;
+        found.number += 1;
+        found.connection = Some(connection.clone());
+        Ok((found.number, connection))
+    }
+}
+
+impl Found {
+    fn lose(&mut self, number: u64) {
+        if self.number == number {
+            self.connection = None;
+        }
     }
 }
 
@@ -363,8 +378,8 @@ fn scheme(url: &str) -> &str {
     url.split("://").next().unwrap_or_default()
 }
 
-/// Between two attempts to connect again.
-const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(200);
+/// How long connecting may take, with logging in: longer than a call, which then leaves it to the next one.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long Sentinels are asked, one after the other, and the master they name is connected to.
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 /// For how long the system waits for the other end of a connection to confirm what was sent.
