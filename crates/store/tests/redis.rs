@@ -376,6 +376,17 @@ async fn who_stops_listening_is_forgotten_whether_or_not_there_is_a_server() {
     redis.kill();
 }
 
+/// It came back empty, and its listener with it; the connection to send over is another one by then.
+#[tokio::test]
+async fn the_first_message_after_a_restart_is_sent() {
+    let mut redis = RedisServer::start(&[]).await;
+    let bus = bus(&redis.url());
+    bus.send("inbox", b"before".to_vec()).await.unwrap();
+    redis.kill();
+    redis.start_again().await;
+    assert_eq!(bus.send("inbox", b"after".to_vec()).await, Ok(()));
+}
+
 /// One of three masters, and nobody takes its place.
 #[tokio::test]
 async fn a_node_of_a_cluster_may_be_away_for_a_while() {
@@ -468,6 +479,9 @@ async fn a_server_for_whom_nobody_vouches_is_not_talked_to() {
     assert!(Redis::new(&config).is_err(), "what is no certificate is refused at once");
     config.ca = Some(b"no certificate at all".to_vec());
     assert!(Redis::new(&config).is_err(), "and so is nothing");
+    config.ca = Some(certificate.pem.clone().into_bytes());
+    config.url = redis.url();
+    assert!(Redis::new(&config).is_err(), "and TLS that is not spoken");
 }
 
 #[tokio::test]

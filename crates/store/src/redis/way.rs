@@ -3,14 +3,15 @@
 //! An [`Address`] opens nothing. A [`Way`] connects when it is first used and comes back by itself; it has no bound of
 //! its own on how many use it. Whoever listens has a connection apart: [`Address::subscribe`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis as client;
 use client::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
-    ServerErrorKind, TlsCertificates, TlsMode, Value,
+    IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError,
+    RedisResult, ServerErrorKind, TlsCertificates, TlsMode, Value,
     aio::MultiplexedConnection,
     cluster::{ClusterClientBuilder, ClusterConfig},
     cluster_async::ClusterConnection,
@@ -106,14 +107,8 @@ impl Address {
         };
         let login = login.into_connection_info().map_err(refused)?.redis_settings().clone();
         let certificates = match &config.ca {
-            Some(pem) if is_tls => {
-                if CertificateDer::pem_slice_iter(pem).next().is_none() {
-                    let reason = "there is no certificate of those who are to be trusted";
-                    return Err(RedisUrlError { reason: reason.to_owned() });
-                }
-                Some(TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })
-            }
-            Some(_) | None => None,
+            Some(pem) => Some(trusted(pem, is_tls)?),
+            None => None,
         };
         let host = |text: String| {
             let info = text.into_connection_info()?.set_tcp_settings(tcp_settings());
@@ -154,7 +149,7 @@ impl Address {
             Way::Master(Arc::new(Master { seeker, config, found: Mutex::default() }))
         };
         match &self.kind {
-            Kind::Single => Ok(master(Seeker::Fixed(Client::open(self.hosts[0].clone())?))),
+            Kind::Single => Ok(master(Seeker::Fixed(Client::open(resp3(&self.hosts[0]))?))),
             Kind::Sentinel(name) => {
                 Ok(master(Seeker::Sentinels(tokio::sync::Mutex::new(self.sentinels(name)?))))
             }
@@ -178,16 +173,21 @@ impl Address {
     }
 
     /// Connects to where `command`, which subscribes, is answered, and has it answered there.
+    ///
+    /// Of a cluster's nodes another one is asked first with each `attempt`, since some that do not answer may take all
+    /// the time there is.
     pub(super) async fn subscribe(
         &self,
         command: &Cmd,
         config: &AsyncConnectionConfig,
+        attempt: usize,
     ) -> RedisResult<MultiplexedConnection> {
         match &self.kind {
             Kind::Single => subscribe_at(&self.hosts[0], command, config).await,
             Kind::Cluster => {
                 let mut outcome = Err(no_node());
-                for host in &self.hosts {
+                let first = attempt % self.hosts.len();
+                for host in self.hosts.iter().cycle().skip(first).take(self.hosts.len()) {
                     outcome = subscribe_from(host, command, config).await;
                     if outcome.is_ok() {
                         break;
@@ -227,6 +227,18 @@ impl Address {
     }
 }
 
+/// Those who vouch for servers that speak TLS.
+fn trusted(pem: &[u8], is_tls: bool) -> Result<TlsCertificates, RedisUrlError> {
+    let refused = |reason: &str| Err(RedisUrlError { reason: reason.to_owned() });
+    if !is_tls {
+        return refused("there is somebody to trust, but no TLS");
+    }
+    if CertificateDer::pem_slice_iter(pem).next().is_none() {
+        return refused("there is nobody to trust");
+    }
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) })
+}
+
 /// Subscribes at the node to which `host` and those it names lead.
 async fn subscribe_from(
     host: &ConnectionInfo,
@@ -251,11 +263,16 @@ async fn subscribe_at(
     command: &Cmd,
     config: &AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
-    let settings = host.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let client = Client::open(host.clone().set_redis_settings(settings))?;
+    let client = Client::open(resp3(host))?;
     let mut connection = client.get_multiplexed_async_connection_with_config(config).await?;
     command.query_async::<Value>(&mut connection).await?;
     Ok(connection)
+}
+
+/// In this protocol a server also says what it was not asked, and the client when a connection is lost.
+fn resp3(host: &ConnectionInfo) -> ConnectionInfo {
+    let settings = host.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    host.clone().set_redis_settings(settings)
 }
 
 /// The node that `from` names, as `host:port` or, for one with its own name, `:port`.
@@ -318,13 +335,26 @@ impl Master {
     }
 
     async fn search(self: Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
+        // Nobody else searches, so nobody else counts.
+        let number = self.found.lock().number + 1;
+        let this = Arc::downgrade(&self);
+        // Known at once, and not from a command that it fails: one that must not be run twice would be in doubt.
+        let lost = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection
+                && let Some(this) = this.upgrade()
+            {
+                this.found.lock().lose(number);
+            }
+            Ok::<(), Infallible>(())
+        };
+        let config = self.config.clone().set_push_sender(lost);
         let connect = async {
             match &self.seeker {
                 Seeker::Fixed(client) => {
-                    client.get_multiplexed_async_connection_with_config(&self.config).await
+                    client.get_multiplexed_async_connection_with_config(&config).await
                 }
                 Seeker::Sentinels(client) => {
-                    client.lock().await.get_async_connection_with_config(&self.config).await
+                    client.lock().await.get_async_connection_with_config(&config).await
                 }
             }
         };
@@ -332,9 +362,9 @@ impl Master {
         let mut found = self.found.lock();
         found.search = None;
         let connection = outcome?;
-        found.number += 1;
+        found.number = number;
         found.connection = Some(connection.clone());
-        Ok((found.number, connection))
+        Ok((number, connection))
     }
 }
 
@@ -386,3 +416,31 @@ const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How often a node may name another. One that knows the cluster names the right one at once.
 const REDIRECTIONS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, node: &str, expect: Option<&str>) {
+        let from = from.into_connection_info().unwrap();
+        let address = moved(&from, node).map(|info| info.addr().to_string());
+        assert_eq!(address.as_deref(), expect);
+    }
+
+    #[test]
+    fn a_node_is_followed_to_where_another_says_that_it_is() {
+        check("redis://one:6379", "two:6380", Some("two:6380"));
+        check("redis://one:6379", "::1:6380", Some("::1:6380"));
+        check("rediss://one:6379", "two:6380", Some("two:6380"));
+        check("redis://one:6379", ":6380", Some("one:6380"));
+        check("redis://one:6379", "two", None);
+        check("redis://one:6379", "two:many", None);
+    }
+
+    #[test]
+    fn a_password_may_hold_what_separates_hosts_from_it() {
+        assert_eq!(login_and_hosts("me:p@ss@one,two"), ("me:p@ss@", "one,two"));
+        assert_eq!(login_and_hosts("one,two"), ("", "one,two"));
+    }
+}
