@@ -208,6 +208,7 @@ impl<G: Game> GameRoom<G> {
             epoch: inner.feed.epoch.clone(),
             seq: *last_seq,
             last_id: inner.room.last_id(player),
+            url: None,
         });
         // Whatever it holds, the next state that it gets is whole.
         let holds = Holds {
@@ -280,6 +281,7 @@ impl<G: Game> GameRoom<G> {
             players: roster.seats().map(to_wire::player).collect(),
             state,
             chat,
+            url: None,
         })
     }
 }
