@@ -38,7 +38,7 @@ pub use parlor_protocol as protocol;
 pub use parlor_core as game;
 
 pub use self::{
-    config::{Origin, ParseOriginError, ServerConfig},
+    config::{NodeOrigin, Origin, ParseNodeOriginError, ParseOriginError, ServerConfig},
     http::Site,
     jwt::{Jwt, JwtError},
     server::{Running, Server, StartError, Stopped, runtime},

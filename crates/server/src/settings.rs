@@ -16,7 +16,9 @@ use std::{
 
 use clap::{Args, Parser};
 use ipnet::IpNet;
-use parlor_server::{ClusterConfig, Jwt, JwtError, Origin, ProxyHeader, ServerConfig, TlsFiles};
+use parlor_server::{
+    ClusterConfig, Jwt, JwtError, NodeOrigin, Origin, ProxyHeader, ServerConfig, TlsFiles,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
@@ -98,6 +100,8 @@ settings! {
     public_url: Maybe<Text<Origin>> = Maybe(None), AtStart;
     /// Sites whose pages may connect and use the API, beside the server's own.
     allowed_origins: List<Text<Origin>> = List(Vec::new()), Live;
+    /// Sockets of other nodes that pages may connect to, as in wss://node-2.games.example or wss://*.games.example.
+    other_nodes: List<Text<NodeOrigin>> = List(Vec::new()), Live;
     /// What one must know to end rooms by HTTP and to see the operators' page. Without one nobody may.
     admin_token: Maybe<Hidden> = Maybe(None), Live;
     /// Networks of proxies whose word is taken for the addresses of clients, as in 10.0.0.0/8.
@@ -418,6 +422,7 @@ impl Settings {
         config.ops_listen = self.ops_listen.0;
         config.public_url = self.public_url.0.as_ref().map(ToString::to_string);
         config.allowed_origins = self.allowed_origins.texts();
+        config.other_nodes = self.other_nodes.texts();
         config.admin_token = self.admin_token.0.as_ref().map(|hidden| hidden.0.clone());
         config.trusted_proxies = self.trusted_proxies.texts();
         config.proxy_header = self.proxy_header;

@@ -21,11 +21,9 @@ use url::form_urlencoded;
 use super::{
     Answer,
     admin::{Samples, Sessions},
-    answer, body,
-    pages::is_host_byte,
-    wrong_method,
+    answer, body, wrong_method,
 };
-use crate::{live::Live, transport::handshake::bearer, visitor::Visitor};
+use crate::{config::is_host_byte, live::Live, transport::handshake::bearer, visitor::Visitor};
 
 /// What the addresses under `/api` stand on.
 #[derive(Clone, Debug)]

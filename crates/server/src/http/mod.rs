@@ -302,7 +302,9 @@ impl<E: Endpoint> Site<E> {
         };
         match page {
             None => answer::error(StatusCode::NOT_FOUND, NOT_FOUND, "nothing is at this address"),
-            Some(page) if is_read(request.method()) => page.answer(request.headers()),
+            Some(page) if is_read(request.method()) => {
+                page.answer(request.headers(), &live.other_nodes)
+            }
             Some(_) => wrong_method(READ_METHODS),
         }
     }
