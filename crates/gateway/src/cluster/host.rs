@@ -167,8 +167,9 @@ async fn serve(
     link.outlet.outbox.wake();
     link.peer.tell(Note::Opened { link: number, outcome });
     if !is_seated {
-        // Its handle goes with the edge's, which has been told.
-        return;
+        // Dropped now, the connection would be told to end, and the client's socket with it. Its handle goes with the
+        // edge's, which has been told, and this with the handle.
+        std::future::pending::<()>().await;
     }
     while let Some((kind, frame)) = frames.recv().await {
         if let Handled::Pending(rest) = connection.handle(kind, &frame) {

@@ -469,7 +469,9 @@ impl Cluster {
                 peer.with_host(link, |host| Arc::clone(&host.link))
                     .inspect(|link| link.has_taken(messages, bytes));
             }
-            Note::Gone { link } => peer.remove_host(link),
+            Note::Gone { link } => {
+                peer.remove_host(link);
+            }
             Note::Opened { link, outcome } => {
                 peer.edge(link).inspect(|edge| edge.opened(outcome));
             }

@@ -205,8 +205,10 @@ impl Peer {
                 Out::More => ready.push_back(link),
                 Out::Rest => {}
                 Out::Close(code, reason) => {
-                    notes.push(Note::Close { link: link.number, code, reason });
-                    self.remove_host(link.number);
+                    // One that is removed already has nobody to tell.
+                    if self.remove_host(link.number) {
+                        notes.push(Note::Close { link: link.number, code, reason });
+                    }
                 }
             }
         }
@@ -338,10 +340,11 @@ impl Peer {
         drop(former);
     }
 
-    pub(super) fn remove_host(&self, number: u64) {
+    /// Says whether it was there.
+    pub(super) fn remove_host(&self, number: u64) -> bool {
         let removed = self.hosts.lock().remove(&number);
-        // Outside of the lock: it takes its room's.
-        drop(removed);
+        // Dropped outside of the lock: it takes its room's.
+        removed.is_some()
     }
 
     /// Shows a link of a client of its.
