@@ -78,17 +78,18 @@ impl HostLink {
     pub(super) fn take(self: &Arc<Self>, messages_max: usize, messages: &mut Vec<Message>) -> Out {
         let mut window = self.window.lock();
         let left = window.left();
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = Context::from_waker(&waker);
+        let outbox = &self.outlet.outbox;
         if left == 0 {
             window.is_stalled = true;
-            return Out::Rest;
+            // Of one that takes nothing the end must still be told, when nothing is to be told before.
+            if outbox.poll_closed(&mut cx).is_pending() || !outbox.is_empty() {
+                return Out::Rest;
+            }
         }
         let before = messages.len();
-        let waker = Waker::from(Arc::clone(self));
-        let taken = self.outlet.outbox.poll_take(
-            &mut Context::from_waker(&waker),
-            messages_max.min(left),
-            messages,
-        );
+        let taken = outbox.poll_take(&mut cx, messages_max.min(left), messages);
         for message in &messages[before..] {
             window.sent.0 += 1;
             window.sent.1 += message.payload.len() as u64;
