@@ -416,10 +416,14 @@ impl Cluster {
         };
         match peer.heed(stream, number) {
             Heed::Yes => {}
-            Heed::No => return,
+            Heed::No => {
+                self.heed_missed(gateway, &peer, &notes);
+                return;
+            }
             Heed::Broken => {
                 self.metrics.streams_broken.inc();
                 self.end_links(&peer, "something it sent is missing");
+                self.heed_missed(gateway, &peer, &notes);
                 return;
             }
             Heed::Anew => self.end_links(&peer, "it has begun anew"),
@@ -442,14 +446,26 @@ impl Cluster {
         }
     }
 
+    /// Heeds what is said of this node's own stream, also in one that is broken: when both are, neither would begin
+    /// anew otherwise.
+    fn heed_missed(&self, gateway: &Gateway, peer: &Peer, notes: &[Note<'_>]) {
+        for note in notes {
+            if let Note::Missed { stream } = note {
+                self.missed(gateway, peer, *stream);
+            }
+        }
+    }
+
+    fn missed(&self, gateway: &Gateway, peer: &Peer, stream: u64) {
+        if peer.restart(Some(stream), gateway.shared.random.new_number()) {
+            self.metrics.streams_broken.inc();
+            self.end_links(peer, "something sent to it is missing");
+        }
+    }
+
     fn heed(&self, gateway: &Arc<Gateway>, peer: &Arc<Peer>, note: Note<'_>) {
         match note {
-            Note::Missed { stream } => {
-                if peer.restart(Some(stream), gateway.shared.random.new_number()) {
-                    self.metrics.streams_broken.inc();
-                    self.end_links(peer, "something sent to it is missing");
-                }
-            }
+            Note::Missed { stream } => self.missed(gateway, peer, stream),
             Note::Open(open) if peer.link_counts().1 >= HOSTS_MAX => {
                 let message = "the room's node serves as many players of others as it can";
                 let outcome = Err(ErrorDetail::new(ErrorCode::SERVER_FULL, message));
