@@ -457,7 +457,7 @@ impl Cluster {
     }
 
     fn missed(&self, gateway: &Gateway, peer: &Peer, stream: u64) {
-        if peer.restart(Some(stream), gateway.shared.random.new_number()) {
+        if peer.restart(Some(stream), gateway.shared.next_number()) {
             self.metrics.streams_broken.inc();
             self.end_links(peer, "something sent to it is missing");
         }
@@ -544,7 +544,7 @@ impl Cluster {
     fn mind(&self, shared: &Shared, peer: &Arc<Peer>) {
         let (edges, hosts) = peer.link_counts();
         if peer.notes_waiting() > NOTES_MAX {
-            peer.restart(None, shared.random.new_number());
+            peer.restart(None, shared.next_number());
             self.end_links(peer, "too much waits to be told to it");
         } else if edges + hosts > 0 && !peer.is_heard(self.config.silence_max) {
             self.end_links(peer, "it is silent");
@@ -618,7 +618,7 @@ impl Cluster {
                 continue;
             }
             tracing::info!(node, "another node is there");
-            let stream = shared.random.new_number();
+            let stream = shared.next_number();
             let metrics = Arc::clone(&self.metrics);
             let peer = Peer::new(&node, inbox_of(&node), stream, metrics);
             let me = shared.cluster.clone().expect("it is this one");

@@ -241,6 +241,10 @@ impl Peer {
         let mut heard = self.heard.lock();
         heard.last = now;
         let (heed, following) = match heard.stream {
+            // A message that comes once more, or late, when another stream has begun since.
+            Following::Next(current, _) | Following::Broken(current) if stream < current => {
+                (Heed::No, heard.stream)
+            }
             Following::Next(current, next) if current == stream => match number {
                 _ if number == next => (Heed::Yes, Following::Next(stream, next + 1)),
                 _ if number < next => (Heed::No, heard.stream),
