@@ -547,6 +547,8 @@ impl Cluster {
             peer.restart(None, shared.next_number());
             self.end_links(peer, "too much waits to be told to it");
         } else if edges + hosts > 0 && !peer.is_heard(self.config.silence_max) {
+            // The other side may hear this one, or hear of all that was missed at once: it learns by the new stream.
+            peer.restart(None, shared.next_number());
             self.end_links(peer, "it is silent");
         }
         if !peer.is_heard(self.config.lease) {
