@@ -629,8 +629,13 @@ impl Cluster {
             peer.beat();
             peers.insert(node.into(), Neighbour { peer, about, _sends });
         }
+        let is_settled = self.nodes.is_settled();
         for node in gone {
-            self.forget(&node, "its lease has ended");
+            // What the directory has lost it has yet to hear again: whoever is heard meanwhile is there.
+            let is_heard = || self.peer(&node).is_some_and(|p| p.is_heard(self.config.silence_max));
+            if is_settled || !is_heard() {
+                self.forget(&node, "its lease has ended");
+            }
         }
     }
 
