@@ -31,6 +31,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ pub(crate) struct Cluster {
     announcing: Mutex<()>,
     /// Somebody was heard whom this node does not know.
     stranger: Notify,
+    /// This node has said goodbye, and says nothing more.
+    has_left: AtomicBool,
     pub(crate) metrics: Arc<RelayMetrics>,
 }
 
@@ -167,6 +170,7 @@ impl Cluster {
             ownerships,
             announcing: Mutex::default(),
             stranger: Notify::new(),
+            has_left: AtomicBool::new(false),
             metrics: Arc::default(),
         });
         (cluster, closed)
@@ -263,6 +267,10 @@ impl Cluster {
 
     /// Says goodbye to the other nodes, so that nobody waits for this one's lease to end.
     pub(crate) async fn leave(&self) {
+        // One that is saying that it is there has done so when it is said that it is not.
+        let turn = self.nodes.turn().await;
+        self.has_left.store(true, Ordering::Relaxed);
+        drop(turn);
         let peers = self.peers();
         peers.iter().for_each(|peer| peer.tell(Note::Leaving));
         if let Err(error) = self.directory.leave(&self.node).await {
@@ -274,6 +282,7 @@ impl Cluster {
             }
         };
         let _in_time = tokio::time::timeout(LEAVES_WITHIN, told).await;
+        self.stop();
     }
 
     /// Lets go of the other nodes.
@@ -590,6 +599,9 @@ impl Cluster {
     }
 
     async fn beat_now(&self, shared: &Shared) -> Result<(), parlor_store::StoreError> {
+        if self.has_left.load(Ordering::Relaxed) {
+            return Err(parlor_store::StoreError::Unavailable("this node has left".to_owned()));
+        }
         self.nodes.drains(shared.is_draining());
         let about = serde_json::to_string(&self.about(shared, true)).expect("it is plain data");
         let record = NodeRecord { node: self.node.to_string(), about };
