@@ -252,6 +252,7 @@ impl Cluster {
         let rooms = Note::Rooms { all: true, changed: Vec::new(), removed: Vec::new() };
         {
             let _guard = self.announcing.lock();
+            self.nodes.drains(true);
             self.peers().iter().for_each(|peer| peer.tell(rooms.clone()));
         }
         // Others choose a node by what it said of itself last. If that fails they are refused, and choose another.
