@@ -45,6 +45,8 @@ struct Window {
     taken: (u64, u64),
     /// Whether there is more that waits for the window to open.
     is_stalled: bool,
+    /// A frame is handled, and whether the client still has its seat. Told after all that is to be delivered before.
+    handled: Option<bool>,
 }
 
 /// What was taken from a link's outbox.
@@ -99,6 +101,23 @@ impl HostLink {
             Poll::Ready(Taken::Messages { more: false }) | Poll::Pending => Out::Rest,
             Poll::Ready(Taken::Close { code, reason }) => Out::Close(code, reason.into_owned()),
         }
+    }
+
+    /// A frame is handled: whether the client still has its seat.
+    fn has_handled(self: &Arc<Self>, attached: bool) {
+        self.window.lock().handled = Some(attached);
+        self.peer.is_ready(Arc::clone(self));
+    }
+
+    /// What is to be told of a frame that is handled, when everything that came of it is on its way. Otherwise what the
+    /// edge answers next could overtake it.
+    pub(super) fn take_handled(&self) -> Option<Note<'static>> {
+        let mut window = self.window.lock();
+        if !self.outlet.outbox.is_empty() {
+            return None;
+        }
+        let attached = window.handled.take()?;
+        Some(Note::Handled { link: self.number, attached })
     }
 
     /// The client has taken so much of what it was ever sent.
@@ -177,7 +196,7 @@ async fn serve(
             rest.await;
         }
         let attached = connection.seat.held().is_some();
-        link.peer.tell(Note::Handled { link: number, attached });
+        link.has_handled(attached);
     }
 }
 

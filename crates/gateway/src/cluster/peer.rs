@@ -203,7 +203,7 @@ impl Peer {
             }
             match letters.add(&link) {
                 Out::More => ready.push_back(link),
-                Out::Rest => {}
+                Out::Rest => notes.extend(link.take_handled()),
                 Out::Close(code, reason) => {
                     // One that is removed already has nobody to tell.
                     if self.remove_host(link.number) {
