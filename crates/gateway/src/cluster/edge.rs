@@ -140,13 +140,13 @@ impl EdgeLink {
         }
     }
 
-    /// Says whether it had got its seat.
+    /// Says whether it had got its seat, as far as the client knows.
     fn end(&self) -> bool {
         let mut state = self.state.lock();
         state.is_over = true;
         state.handled = None;
         // Whoever waits for the seat is told by that being dropped.
-        state.opened.take().is_none()
+        state.opened.take().is_none() || state.came.0 > 0
     }
 }
 

@@ -393,7 +393,11 @@ impl Peer {
             Ok(Ok(Ok(Seated::Yes))) => Ok(Some(handle)),
             Ok(Ok(Ok(Seated::No))) => Ok(None),
             Ok(Ok(Err(error))) => Err(error),
-            Ok(Err(_)) | Err(_) => Err(unavailable()),
+            Ok(Err(_)) | Err(_) => {
+                // It may have been told that it has the seat: then it is not told otherwise, but comes back.
+                handle.0.lose();
+                Err(unavailable())
+            }
         }
     }
 
