@@ -15,8 +15,8 @@
 //! Each node has the public rooms of all others in its own listing, which they keep up to date over the same streams,
 //! so that nobody reads anything to list rooms or to find a match.
 //!
-//! Tasks: one reads the inbox, one says that the node is there and minds who else is, one tells others of changed
-//! rooms, one removes rooms that have closed from the directory, one registers everything again when that is due; and for
+//! Tasks: one reads the inbox, one says to the directory that the node is there, one says so to the others and minds who
+//! is silent, one tells others of changed rooms, one removes rooms that have closed from the directory, one registers everything again when that is due; and for
 //! each other node one sends what is to be told to it. All end when the gateway is dropped.
 
 mod bundle;
@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use parlor_protocol::{ErrorCode, ErrorDetail, Player, RoomCode, RoomInfo};
-use parlor_store::{DynBus, DynRoomDirectory, NodeRecord};
+use parlor_store::{DynBus, DynRoomDirectory, NodeRecord, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -186,6 +186,7 @@ impl Cluster {
         let weak = || Arc::downgrade(gateway);
         let tasks = [
             tokio::spawn(Arc::clone(self).read_inbox(weak(), inbox)),
+            tokio::spawn(Arc::clone(self).keep_beating(weak())),
             tokio::spawn(Arc::clone(self).mind_nodes(weak())),
             tokio::spawn(Arc::clone(self).announce(weak())),
             tokio::spawn(Arc::clone(self).release_closed(closed)),
@@ -274,7 +275,7 @@ impl Cluster {
         drop(turn);
         let peers = self.peers();
         peers.iter().for_each(|peer| peer.tell(Note::Leaving));
-        if let Err(error) = self.directory.leave(&self.node).await {
+        if let Err(error) = self.in_time(self.directory.leave(&self.node)).await {
             tracing::warn!(%error, "this node's lease is left to end by itself");
         }
         let told = async {
@@ -298,7 +299,7 @@ impl Cluster {
         let node = match self.listings.node_of(code) {
             Some(node) => node,
             None => {
-                let owned = self.directory.find(code.as_str()).await;
+                let owned = self.in_time(self.directory.find(code.as_str())).await;
                 match owned.map_err(|error| to_wire::store_error(&error))? {
                     Some(owned) => owned.node.into(),
                     None => {
@@ -526,28 +527,31 @@ impl Cluster {
         }
     }
 
-    /// Says that this node is there, hears of the others, and minds who is silent, for ever.
-    async fn mind_nodes(self: Arc<Self>, gateway: Weak<Gateway>) {
-        let mut next_beat = Instant::now();
+    /// Says to the directory that this node is there, and hears of the others, for ever.
+    async fn keep_beating(self: Arc<Self>, gateway: Weak<Gateway>) {
         loop {
             let Some(gateway) = gateway.upgrade() else { return };
-            if Instant::now() >= next_beat {
-                // When it fails there is another soon.
-                let _later = self.beat(&gateway.shared).await;
-                next_beat = Instant::now() + self.config.lease / BEATS_PER_LEASE;
+            // When it fails there is another soon.
+            let _later = self.beat(&gateway.shared).await;
+            drop(gateway);
+            // Losing the race loses nothing: a notification is kept, and the time begins anew.
+            tokio::select! {
+                () = tokio::time::sleep(self.config.lease / BEATS_PER_LEASE) => {}
+                // Bounded: the next is heard when this one is dealt with.
+                () = self.stranger.notified() => tokio::time::sleep(LOOKS_EVERY).await,
             }
+        }
+    }
+
+    /// Says to the others that this node is there, and minds who is silent, for ever. Whatever the directory does.
+    async fn mind_nodes(self: Arc<Self>, gateway: Weak<Gateway>) {
+        loop {
+            let Some(gateway) = gateway.upgrade() else { return };
             for peer in self.peers() {
                 self.mind(&gateway.shared, &peer);
             }
             drop(gateway);
-            tokio::select! {
-                () = tokio::time::sleep(self.config.silence_max / SIGNS_PER_SILENCE) => {}
-                // Bounded: the next is heard when this one is dealt with.
-                () = self.stranger.notified() => {
-                    tokio::time::sleep(LOOKS_EVERY).await;
-                    next_beat = Instant::now();
-                }
-            }
+            tokio::time::sleep(self.config.silence_max / SIGNS_PER_SILENCE).await;
         }
     }
 
@@ -594,20 +598,20 @@ impl Cluster {
         self.beat_now(shared).await.map_err(|error| to_wire::store_error(&error))
     }
 
-    async fn beat(&self, shared: &Shared) -> Result<(), parlor_store::StoreError> {
+    async fn beat(&self, shared: &Shared) -> Result<(), StoreError> {
         let _one_at_a_time = self.nodes.turn().await;
         self.beat_now(shared).await
     }
 
-    async fn beat_now(&self, shared: &Shared) -> Result<(), parlor_store::StoreError> {
+    async fn beat_now(&self, shared: &Shared) -> Result<(), StoreError> {
         if self.has_left.load(Ordering::Relaxed) {
-            return Err(parlor_store::StoreError::Unavailable("this node has left".to_owned()));
+            return Err(StoreError::Unavailable("this node has left".to_owned()));
         }
         self.nodes.drains(shared.is_draining());
         let about = serde_json::to_string(&self.about(shared, true)).expect("it is plain data");
         let record = NodeRecord { node: self.node.to_string(), about };
         let began = Instant::now();
-        let call = self.directory.beat(&record, self.config.lease);
+        let call = self.in_time(self.directory.beat(&record, self.config.lease));
         let beat = shared.metrics.stores.call("beat", call).await?;
         if self.nodes.has_beaten(began, &beat, self.config.lease) {
             self.metrics.leases_lost.inc();
@@ -650,6 +654,16 @@ impl Cluster {
                 self.forget(&node, "its lease has ended");
             }
         }
+    }
+
+    /// What the directory answers to a call, if it does so in time.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let time_max = self.config.silence_max / SIGNS_PER_SILENCE;
+        let late = |_| Err(StoreError::Unavailable("it does not answer in time".to_owned()));
+        tokio::time::timeout(time_max, call).await.unwrap_or_else(late)
     }
 
     /// What this node says of itself.
