@@ -110,6 +110,10 @@ impl Cluster {
             });
             for (room, is_ours) in join_all(outcomes).await {
                 match is_ours {
+                    // It has closed meanwhile, and was released by the claim that it had before.
+                    Ok(true) if shared.rooms.get(room.code()).is_none() => {
+                        self.give_back(room.code());
+                    }
                     Ok(true) => {}
                     Ok(false) => {
                         tracing::error!(room = %room.code(), "another node has a room of this one");
