@@ -223,14 +223,20 @@ impl Cluster {
     /// needs no detour.
     pub(crate) fn place_room(&self, shared: &Shared, game_type: &str) -> Option<Arc<Peer>> {
         let silence_max = self.config.silence_max;
-        let peers = self.peers.lock();
-        let able: Vec<&Neighbour> = peers
-            .values()
+        let mut peers = self.peers.lock();
+        let mut able: Vec<&mut Neighbour> = peers
+            .values_mut()
             .filter(|other| other.takes(game_type) && other.peer.is_heard(silence_max))
             .collect();
-        let other = *able.get(shared.random.below(able.len())?)?;
+        let chosen = shared.random.below(able.len())?;
+        let other = able.get_mut(chosen)?;
         let me = self.about(shared, false);
-        nodes::is_better(&other.about, &me).then(|| Arc::clone(&other.peer))
+        nodes::is_better(&other.about, &me).then(|| {
+            // Until it says how it is, what it is given counts. It must not get everything that comes between.
+            other.about.rooms += 1;
+            other.about.players += 1;
+            Arc::clone(&other.peer)
+        })
     }
 
     /// What is said of a room of another node. `None` when it is not open.
