@@ -18,7 +18,6 @@ use parlor_protocol::{
     Welcome, WelcomeLimits, read_frame,
 };
 
-use memchr::memmem;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
@@ -176,7 +175,7 @@ impl Connection {
     /// the outbox is woken.
     pub fn handle(&mut self, kind: FrameKind, frame: &[u8]) -> Handled<'_> {
         if let Seat::Held(Attachment::There(EdgeHandle(link))) = &self.seat
-            && memmem::find(frame, SUBSCRIPTIONS).is_none()
+            && self.goes_there(kind, frame)
         {
             let handled = link.pass_on(kind, frame);
             return Handled::Pending(Box::pin(self.until_handled_there(handled)));
@@ -337,18 +336,31 @@ impl Connection {
         }
     }
 
-    /// The way to the node that answers a request of this type. Subscriptions belong to the socket, and one who has left
-    /// asks that node only what needs a seat.
+    /// The way to the node that answers a request of this type. One who has left asks that node only what needs a seat.
     fn answers_there(&self, kind: &str) -> Option<&Arc<EdgeLink>> {
         let (Seat::Held(Attachment::There(handle)) | Seat::Left(Attachment::There(handle))) =
             &self.seat
         else {
             return None;
         };
-        let needs_seat = RequestType::from_wire(kind).map(needs_seat);
-        let is_subscription = memmem::find(kind.as_bytes(), SUBSCRIPTIONS).is_some();
         let is_held = self.seat.held().is_some();
-        ((is_held && !is_subscription) || needs_seat == Some(true)).then_some(&handle.0)
+        let kind = RequestType::from_wire(kind);
+        let is_there = kind.map_or(is_held, |kind| match asks_whom(kind) {
+            Asks::Room => true,
+            Asks::Anyone => is_held,
+            Asks::Socket => false,
+        });
+        is_there.then_some(&handle.0)
+    }
+
+    /// Whether all requests of a frame are for the node that has the room, so that it can be passed on as it is.
+    fn goes_there(&self, kind: FrameKind, frame: &[u8]) -> bool {
+        let codec = self.codec();
+        kind == codec.frame_kind()
+            && read_frame(codec, frame, &self.shared().config.frame).is_ok_and(|frame| {
+                let goes_there = |kind: &str| self.answers_there(kind).is_some();
+                frame.requests().all(|one| one.is_ok_and(|one| goes_there(&one.kind)))
+            })
     }
 
     /// Passes a request on to the node that has the room, and waits until it is handled.
@@ -442,8 +454,17 @@ const fn has_span(kind: RequestType) -> bool {
     }
 }
 
-/// Whether only someone with a seat may ask it.
-const fn needs_seat(kind: RequestType) -> bool {
+/// Who is asked, where the room is on another node than the socket.
+enum Asks {
+    /// The room, by someone with a seat.
+    Room,
+    /// Whichever node is being talked to.
+    Anyone,
+    /// The node that has the socket: it alone keeps what belongs to it, and sees the secrets that come with it.
+    Socket,
+}
+
+const fn asks_whom(kind: RequestType) -> Asks {
     match kind {
         RequestType::GameAction
         | RequestType::Chat
@@ -457,22 +478,17 @@ const fn needs_seat(kind: RequestType) -> bool {
         | RequestType::RemoveBot
         | RequestType::KickPlayer
         | RequestType::SetHost
-        | RequestType::UpdateRoom => true,
-        RequestType::Ping
-        | RequestType::ListGames
-        | RequestType::ListRooms
-        | RequestType::SubscribeRooms
+        | RequestType::UpdateRoom => Asks::Room,
+        RequestType::Ping | RequestType::ListGames | RequestType::ListRooms => Asks::Anyone,
+        RequestType::SubscribeRooms
         | RequestType::UnsubscribeRooms
         | RequestType::CreateRoom
         | RequestType::JoinRoom
         | RequestType::QuickMatch
         | RequestType::Reconnect
-        | RequestType::Authenticate => false,
+        | RequestType::Authenticate => Asks::Socket,
     }
 }
-
-/// In each frame that asks for subscriptions, and in hardly any other.
-const SUBSCRIPTIONS: &[u8] = b"subscribe_rooms";
 
 /// The requests of a frame that were handled, the last of which has to wait.
 struct Waiting {

@@ -69,6 +69,21 @@ impl NewToken {
     }
 }
 
+/// A room that is claimed and may never be opened: then dropping this gives it back.
+struct Unopened<'a> {
+    shared: &'a Shared,
+    code: RoomCode,
+    is_open: bool,
+}
+
+impl Drop for Unopened<'_> {
+    fn drop(&mut self) {
+        if !self.is_open {
+            give_back(self.shared, self.code);
+        }
+    }
+}
+
 /// Lets a newcomer sit down in a room.
 pub(crate) async fn join(
     shared: &Shared,
@@ -96,14 +111,14 @@ pub(crate) async fn open(
     let settings = Settings { locked: false, private, password, metadata };
     let room = new_room(shared, game, code, Arc::new(options), players_max, None, settings)?;
     let digest = newcomer.token.digest;
+    // What comes next may be dropped while it waits, with the room claimed.
+    let mut unopened = Unopened { shared, code, is_open: false };
     let (saved, claimed) =
         tokio::join!(save_session(shared, digest, code), claim_room(shared, code));
     claimed?;
-    saved.inspect_err(|_| give_back(shared, code))?;
-    open_room(shared, &room).inspect_err(|_| {
-        shared.sessions.forget(digest);
-        give_back(shared, code);
-    })?;
+    saved?;
+    open_room(shared, &room).inspect_err(|_| shared.sessions.forget(digest))?;
+    unopened.is_open = true;
     let seated = sit_down(shared, &room, newcomer, to, link);
     if seated.is_err() {
         room.close(shared.clock.now(), CloseReason::Empty);

@@ -25,7 +25,7 @@ use crate::seating::{JoiningKey, NewToken, Newcomer, Opening};
 pub(crate) struct Bundle<'a> {
     /// The node that it comes from.
     pub(crate) from: &'a str,
-    /// Names the stream. A sender that cannot continue one begins another.
+    /// Names the stream. A sender that cannot continue one begins another, with a higher number.
     pub(crate) stream: u64,
     /// Rises by one from bundle to bundle, beginning with 0.
     pub(crate) number: u64,

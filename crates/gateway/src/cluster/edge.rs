@@ -41,6 +41,7 @@ struct State {
     is_watched: bool,
     opened: Option<oneshot::Sender<Result<Seated, ErrorDetail>>>,
     handled: Option<oneshot::Sender<bool>>,
+    is_seated: bool,
     is_over: bool,
 }
 
@@ -114,7 +115,9 @@ impl EdgeLink {
     }
 
     pub(super) fn opened(&self, outcome: Result<Seated, ErrorDetail>) {
-        if let Some(opened) = self.state.lock().opened.take() {
+        let mut state = self.state.lock();
+        state.is_seated = matches!(outcome, Ok(Seated::Yes));
+        if let Some(opened) = state.opened.take() {
             let _gave_up = opened.send(outcome);
         }
     }
@@ -140,13 +143,14 @@ impl EdgeLink {
         }
     }
 
-    /// Says whether it had got its seat.
+    /// Says whether it had got its seat, as far as the client knows.
     fn end(&self) -> bool {
         let mut state = self.state.lock();
         state.is_over = true;
         state.handled = None;
-        // Whoever waits for the seat is told by that being dropped.
-        state.opened.take().is_none()
+        // Whoever waits for the seat is told by this being dropped.
+        state.opened = None;
+        state.is_seated || state.came.0 > 0
     }
 }
 

@@ -45,6 +45,8 @@ struct Window {
     taken: (u64, u64),
     /// Whether there is more that waits for the window to open.
     is_stalled: bool,
+    /// A frame is handled, and whether the client still has its seat. Told after all that is to be delivered before.
+    handled: Option<bool>,
 }
 
 /// What was taken from a link's outbox.
@@ -78,17 +80,18 @@ impl HostLink {
     pub(super) fn take(self: &Arc<Self>, messages_max: usize, messages: &mut Vec<Message>) -> Out {
         let mut window = self.window.lock();
         let left = window.left();
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = Context::from_waker(&waker);
+        let outbox = &self.outlet.outbox;
         if left == 0 {
             window.is_stalled = true;
-            return Out::Rest;
+            // Of one that takes nothing the end must still be told, when nothing is to be told before.
+            if outbox.poll_closed(&mut cx).is_pending() || !outbox.is_empty() {
+                return Out::Rest;
+            }
         }
         let before = messages.len();
-        let waker = Waker::from(Arc::clone(self));
-        let taken = self.outlet.outbox.poll_take(
-            &mut Context::from_waker(&waker),
-            messages_max.min(left),
-            messages,
-        );
+        let taken = outbox.poll_take(&mut cx, messages_max.min(left), messages);
         for message in &messages[before..] {
             window.sent.0 += 1;
             window.sent.1 += message.payload.len() as u64;
@@ -98,6 +101,23 @@ impl HostLink {
             Poll::Ready(Taken::Messages { more: false }) | Poll::Pending => Out::Rest,
             Poll::Ready(Taken::Close { code, reason }) => Out::Close(code, reason.into_owned()),
         }
+    }
+
+    /// A frame is handled: whether the client still has its seat.
+    fn has_handled(self: &Arc<Self>, attached: bool) {
+        self.window.lock().handled = Some(attached);
+        self.peer.is_ready(Arc::clone(self));
+    }
+
+    /// What is to be told of a frame that is handled, when everything that came of it is on its way. Otherwise what the
+    /// edge answers next could overtake it.
+    pub(super) fn take_handled(&self) -> Option<Note<'static>> {
+        let mut window = self.window.lock();
+        if !self.outlet.outbox.is_empty() {
+            return None;
+        }
+        let attached = window.handled.take()?;
+        Some(Note::Handled { link: self.number, attached })
     }
 
     /// The client has taken so much of what it was ever sent.
@@ -167,15 +187,16 @@ async fn serve(
     link.outlet.outbox.wake();
     link.peer.tell(Note::Opened { link: number, outcome });
     if !is_seated {
-        // Its handle goes with the edge's, which has been told.
-        return;
+        // Dropped now, the connection would be told to end, and the client's socket with it. Its handle goes with the
+        // edge's, which has been told, and this with the handle.
+        std::future::pending::<()>().await;
     }
     while let Some((kind, frame)) = frames.recv().await {
         if let Handled::Pending(rest) = connection.handle(kind, &frame) {
             rest.await;
         }
         let attached = connection.seat.held().is_some();
-        link.peer.tell(Note::Handled { link: number, attached });
+        link.has_handled(attached);
     }
 }
 

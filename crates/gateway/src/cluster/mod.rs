@@ -15,8 +15,8 @@
 //! Each node has the public rooms of all others in its own listing, which they keep up to date over the same streams,
 //! so that nobody reads anything to list rooms or to find a match.
 //!
-//! Tasks: one reads the inbox, one says that the node is there and minds who else is, one tells others of changed
-//! rooms, one removes rooms that have closed from the directory, one registers everything again when that is due; and for
+//! Tasks: one reads the inbox, one says to the directory that the node is there, one says so to the others and minds who
+//! is silent, one tells others of changed rooms, one removes rooms that have closed from the directory, one registers everything again when that is due; and for
 //! each other node one sends what is to be told to it. All end when the gateway is dropped.
 
 mod bundle;
@@ -31,12 +31,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use parlor_protocol::{ErrorCode, ErrorDetail, Player, RoomCode, RoomInfo};
-use parlor_store::{DynBus, DynRoomDirectory, NodeRecord};
+use parlor_store::{DynBus, DynRoomDirectory, NodeRecord, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -105,6 +106,8 @@ pub(crate) struct Cluster {
     announcing: Mutex<()>,
     /// Somebody was heard whom this node does not know.
     stranger: Notify,
+    /// This node has said goodbye, and says nothing more.
+    has_left: AtomicBool,
     pub(crate) metrics: Arc<RelayMetrics>,
 }
 
@@ -167,6 +170,7 @@ impl Cluster {
             ownerships,
             announcing: Mutex::default(),
             stranger: Notify::new(),
+            has_left: AtomicBool::new(false),
             metrics: Arc::default(),
         });
         (cluster, closed)
@@ -182,6 +186,7 @@ impl Cluster {
         let weak = || Arc::downgrade(gateway);
         let tasks = [
             tokio::spawn(Arc::clone(self).read_inbox(weak(), inbox)),
+            tokio::spawn(Arc::clone(self).keep_beating(weak())),
             tokio::spawn(Arc::clone(self).mind_nodes(weak())),
             tokio::spawn(Arc::clone(self).announce(weak())),
             tokio::spawn(Arc::clone(self).release_closed(closed)),
@@ -218,14 +223,20 @@ impl Cluster {
     /// needs no detour.
     pub(crate) fn place_room(&self, shared: &Shared, game_type: &str) -> Option<Arc<Peer>> {
         let silence_max = self.config.silence_max;
-        let peers = self.peers.lock();
-        let able: Vec<&Neighbour> = peers
-            .values()
+        let mut peers = self.peers.lock();
+        let mut able: Vec<&mut Neighbour> = peers
+            .values_mut()
             .filter(|other| other.takes(game_type) && other.peer.is_heard(silence_max))
             .collect();
-        let other = *able.get(shared.random.below(able.len())?)?;
+        let chosen = shared.random.below(able.len())?;
+        let other = able.get_mut(chosen)?;
         let me = self.about(shared, false);
-        nodes::is_better(&other.about, &me).then(|| Arc::clone(&other.peer))
+        nodes::is_better(&other.about, &me).then(|| {
+            // Until it says how it is, what it is given counts. It must not get everything that comes between.
+            other.about.rooms += 1;
+            other.about.players += 1;
+            Arc::clone(&other.peer)
+        })
     }
 
     /// What is said of a room of another node. `None` when it is not open.
@@ -248,6 +259,7 @@ impl Cluster {
         let rooms = Note::Rooms { all: true, changed: Vec::new(), removed: Vec::new() };
         {
             let _guard = self.announcing.lock();
+            self.nodes.drains(true);
             self.peers().iter().for_each(|peer| peer.tell(rooms.clone()));
         }
         // Others choose a node by what it said of itself last. If that fails they are refused, and choose another.
@@ -263,9 +275,13 @@ impl Cluster {
 
     /// Says goodbye to the other nodes, so that nobody waits for this one's lease to end.
     pub(crate) async fn leave(&self) {
+        // One that is saying that it is there has done so when it is said that it is not.
+        let turn = self.nodes.turn().await;
+        self.has_left.store(true, Ordering::Relaxed);
+        drop(turn);
         let peers = self.peers();
         peers.iter().for_each(|peer| peer.tell(Note::Leaving));
-        if let Err(error) = self.directory.leave(&self.node).await {
+        if let Err(error) = self.in_time(self.directory.leave(&self.node)).await {
             tracing::warn!(%error, "this node's lease is left to end by itself");
         }
         let told = async {
@@ -274,6 +290,7 @@ impl Cluster {
             }
         };
         let _in_time = tokio::time::timeout(LEAVES_WITHIN, told).await;
+        self.stop();
     }
 
     /// Lets go of the other nodes.
@@ -288,7 +305,7 @@ impl Cluster {
         let node = match self.listings.node_of(code) {
             Some(node) => node,
             None => {
-                let owned = self.directory.find(code.as_str()).await;
+                let owned = self.in_time(self.directory.find(code.as_str())).await;
                 match owned.map_err(|error| to_wire::store_error(&error))? {
                     Some(owned) => owned.node.into(),
                     None => {
@@ -416,10 +433,14 @@ impl Cluster {
         };
         match peer.heed(stream, number) {
             Heed::Yes => {}
-            Heed::No => return,
+            Heed::No => {
+                self.heed_missed(gateway, &peer, &notes);
+                return;
+            }
             Heed::Broken => {
                 self.metrics.streams_broken.inc();
                 self.end_links(&peer, "something it sent is missing");
+                self.heed_missed(gateway, &peer, &notes);
                 return;
             }
             Heed::Anew => self.end_links(&peer, "it has begun anew"),
@@ -442,14 +463,26 @@ impl Cluster {
         }
     }
 
+    /// Heeds what is said of this node's own stream, also in one that is broken: when both are, neither would begin
+    /// anew otherwise.
+    fn heed_missed(&self, gateway: &Gateway, peer: &Peer, notes: &[Note<'_>]) {
+        for note in notes {
+            if let Note::Missed { stream } = note {
+                self.missed(gateway, peer, *stream);
+            }
+        }
+    }
+
+    fn missed(&self, gateway: &Gateway, peer: &Peer, stream: u64) {
+        if peer.restart(Some(stream), gateway.shared.next_number()) {
+            self.metrics.streams_broken.inc();
+            self.end_links(peer, "something sent to it is missing");
+        }
+    }
+
     fn heed(&self, gateway: &Arc<Gateway>, peer: &Arc<Peer>, note: Note<'_>) {
         match note {
-            Note::Missed { stream } => {
-                if peer.restart(Some(stream), gateway.shared.random.new_number()) {
-                    self.metrics.streams_broken.inc();
-                    self.end_links(peer, "something sent to it is missing");
-                }
-            }
+            Note::Missed { stream } => self.missed(gateway, peer, stream),
             Note::Open(open) if peer.link_counts().1 >= HOSTS_MAX => {
                 let message = "the room's node serves as many players of others as it can";
                 let outcome = Err(ErrorDetail::new(ErrorCode::SERVER_FULL, message));
@@ -469,7 +502,9 @@ impl Cluster {
                 peer.with_host(link, |host| Arc::clone(&host.link))
                     .inspect(|link| link.has_taken(messages, bytes));
             }
-            Note::Gone { link } => peer.remove_host(link),
+            Note::Gone { link } => {
+                peer.remove_host(link);
+            }
             Note::Opened { link, outcome } => {
                 peer.edge(link).inspect(|edge| edge.opened(outcome));
             }
@@ -498,37 +533,42 @@ impl Cluster {
         }
     }
 
-    /// Says that this node is there, hears of the others, and minds who is silent, for ever.
-    async fn mind_nodes(self: Arc<Self>, gateway: Weak<Gateway>) {
-        let mut next_beat = Instant::now();
+    /// Says to the directory that this node is there, and hears of the others, for ever.
+    async fn keep_beating(self: Arc<Self>, gateway: Weak<Gateway>) {
         loop {
             let Some(gateway) = gateway.upgrade() else { return };
-            if Instant::now() >= next_beat {
-                // When it fails there is another soon.
-                let _later = self.beat(&gateway.shared).await;
-                next_beat = Instant::now() + self.config.lease / BEATS_PER_LEASE;
+            // When it fails there is another soon.
+            let _later = self.beat(&gateway.shared).await;
+            drop(gateway);
+            // Losing the race loses nothing: a notification is kept, and the time begins anew.
+            tokio::select! {
+                () = tokio::time::sleep(self.config.lease / BEATS_PER_LEASE) => {}
+                // Bounded: the next is heard when this one is dealt with.
+                () = self.stranger.notified() => tokio::time::sleep(LOOKS_EVERY).await,
             }
+        }
+    }
+
+    /// Says to the others that this node is there, and minds who is silent, for ever. Whatever the directory does.
+    async fn mind_nodes(self: Arc<Self>, gateway: Weak<Gateway>) {
+        loop {
+            let Some(gateway) = gateway.upgrade() else { return };
             for peer in self.peers() {
                 self.mind(&gateway.shared, &peer);
             }
             drop(gateway);
-            tokio::select! {
-                () = tokio::time::sleep(self.config.silence_max / SIGNS_PER_SILENCE) => {}
-                // Bounded: the next is heard when this one is dealt with.
-                () = self.stranger.notified() => {
-                    tokio::time::sleep(LOOKS_EVERY).await;
-                    next_beat = Instant::now();
-                }
-            }
+            tokio::time::sleep(self.config.silence_max / SIGNS_PER_SILENCE).await;
         }
     }
 
     fn mind(&self, shared: &Shared, peer: &Arc<Peer>) {
         let (edges, hosts) = peer.link_counts();
         if peer.notes_waiting() > NOTES_MAX {
-            peer.restart(None, shared.random.new_number());
+            peer.restart(None, shared.next_number());
             self.end_links(peer, "too much waits to be told to it");
         } else if edges + hosts > 0 && !peer.is_heard(self.config.silence_max) {
+            // The other side may hear this one, or hear of all that was missed at once: it learns by the new stream.
+            peer.restart(None, shared.next_number());
             self.end_links(peer, "it is silent");
         }
         if !peer.is_heard(self.config.lease) {
@@ -564,17 +604,20 @@ impl Cluster {
         self.beat_now(shared).await.map_err(|error| to_wire::store_error(&error))
     }
 
-    async fn beat(&self, shared: &Shared) -> Result<(), parlor_store::StoreError> {
+    async fn beat(&self, shared: &Shared) -> Result<(), StoreError> {
         let _one_at_a_time = self.nodes.turn().await;
         self.beat_now(shared).await
     }
 
-    async fn beat_now(&self, shared: &Shared) -> Result<(), parlor_store::StoreError> {
+    async fn beat_now(&self, shared: &Shared) -> Result<(), StoreError> {
+        if self.has_left.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("this node has left".to_owned()));
+        }
         self.nodes.drains(shared.is_draining());
         let about = serde_json::to_string(&self.about(shared, true)).expect("it is plain data");
         let record = NodeRecord { node: self.node.to_string(), about };
         let began = Instant::now();
-        let call = self.directory.beat(&record, self.config.lease);
+        let call = self.in_time(self.directory.beat(&record, self.config.lease));
         let beat = shared.metrics.stores.call("beat", call).await?;
         if self.nodes.has_beaten(began, &beat, self.config.lease) {
             self.metrics.leases_lost.inc();
@@ -600,7 +643,7 @@ impl Cluster {
                 continue;
             }
             tracing::info!(node, "another node is there");
-            let stream = shared.random.new_number();
+            let stream = shared.next_number();
             let metrics = Arc::clone(&self.metrics);
             let peer = Peer::new(&node, inbox_of(&node), stream, metrics);
             let me = shared.cluster.clone().expect("it is this one");
@@ -609,9 +652,24 @@ impl Cluster {
             peer.beat();
             peers.insert(node.into(), Neighbour { peer, about, _sends });
         }
+        let is_settled = self.nodes.is_settled();
         for node in gone {
-            self.forget(&node, "its lease has ended");
+            // What the directory has lost it has yet to hear again: whoever is heard meanwhile is there.
+            let is_heard = || self.peer(&node).is_some_and(|p| p.is_heard(self.config.silence_max));
+            if is_settled || !is_heard() {
+                self.forget(&node, "its lease has ended");
+            }
         }
+    }
+
+    /// What the directory answers to a call, if it does so in time.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let time_max = self.config.silence_max / SIGNS_PER_SILENCE;
+        let late = |_| Err(StoreError::Unavailable("it does not answer in time".to_owned()));
+        tokio::time::timeout(time_max, call).await.unwrap_or_else(late)
     }
 
     /// What this node says of itself.

@@ -55,7 +55,8 @@ impl Nodes {
         let was_away = !is_first && !(beat.was_held && is_same_memory);
         standing.last_beat = Some(began);
         standing.memory = Some(beat.memory.clone());
-        if was_away {
+        // One that has just begun cannot know what was lost before.
+        if was_away || is_first {
             standing.unsettled_until = Some(Instant::now() + lease);
         }
         was_away

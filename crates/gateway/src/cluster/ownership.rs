@@ -67,7 +67,7 @@ impl Cluster {
         while let Some(code) = closed.recv().await {
             let Some(fence) = self.ownerships.fences.remove(&code) else { continue };
             let owned = Ownership { node: self.node.to_string(), fence };
-            if let Err(error) = self.directory.release(code.as_str(), &owned).await {
+            if let Err(error) = self.in_time(self.directory.release(code.as_str(), &owned)).await {
                 tracing::debug!(%error, room = %code, "a closed room's record is left to expire");
             }
         }
@@ -110,6 +110,10 @@ impl Cluster {
             });
             for (room, is_ours) in join_all(outcomes).await {
                 match is_ours {
+                    // It has closed meanwhile, and was released by the claim that it had before.
+                    Ok(true) if shared.rooms.get(room.code()).is_none() => {
+                        self.give_back(room.code());
+                    }
                     Ok(true) => {}
                     Ok(false) => {
                         tracing::error!(room = %room.code(), "another node has a room of this one");
@@ -128,7 +132,8 @@ impl Cluster {
     async fn claim_again(&self, code: RoomCode) -> Result<bool, StoreError> {
         let own = self.ownerships.fences.get(&code).unwrap_or(0);
         let ttl = self.config.record_ttl;
-        match self.directory.claim(code.as_str(), &self.node, own, ttl).await? {
+        let claim = self.directory.claim(code.as_str(), &self.node, own, ttl);
+        match self.in_time(claim).await? {
             Claim::Granted { fence } => {
                 self.ownerships.fences.insert(code, fence);
                 Ok(true)
@@ -141,7 +146,8 @@ impl Cluster {
     async fn renew(&self, code: RoomCode) -> Result<bool, StoreError> {
         if let Some(fence) = self.ownerships.fences.get(&code) {
             let owned = Ownership { node: self.node.to_string(), fence };
-            if self.directory.renew(code.as_str(), &owned, self.config.record_ttl).await? {
+            let renew = self.directory.renew(code.as_str(), &owned, self.config.record_ttl);
+            if self.in_time(renew).await? {
                 return Ok(true);
             }
         }

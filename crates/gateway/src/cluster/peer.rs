@@ -203,10 +203,12 @@ impl Peer {
             }
             match letters.add(&link) {
                 Out::More => ready.push_back(link),
-                Out::Rest => {}
+                Out::Rest => notes.extend(link.take_handled()),
                 Out::Close(code, reason) => {
-                    notes.push(Note::Close { link: link.number, code, reason });
-                    self.remove_host(link.number);
+                    // One that is removed already has nobody to tell.
+                    if self.remove_host(link.number) {
+                        notes.push(Note::Close { link: link.number, code, reason });
+                    }
                 }
             }
         }
@@ -239,6 +241,10 @@ impl Peer {
         let mut heard = self.heard.lock();
         heard.last = now;
         let (heed, following) = match heard.stream {
+            // A message that comes once more, or late, when another stream has begun since.
+            Following::Next(current, _) | Following::Broken(current) if stream < current => {
+                (Heed::No, heard.stream)
+            }
             Following::Next(current, next) if current == stream => match number {
                 _ if number == next => (Heed::Yes, Following::Next(stream, next + 1)),
                 _ if number < next => (Heed::No, heard.stream),
@@ -338,10 +344,11 @@ impl Peer {
         drop(former);
     }
 
-    pub(super) fn remove_host(&self, number: u64) {
+    /// Says whether it was there.
+    pub(super) fn remove_host(&self, number: u64) -> bool {
         let removed = self.hosts.lock().remove(&number);
-        // Outside of the lock: it takes its room's.
-        drop(removed);
+        // Dropped outside of the lock: it takes its room's.
+        removed.is_some()
     }
 
     /// Shows a link of a client of its.
@@ -386,7 +393,11 @@ impl Peer {
             Ok(Ok(Ok(Seated::Yes))) => Ok(Some(handle)),
             Ok(Ok(Ok(Seated::No))) => Ok(None),
             Ok(Ok(Err(error))) => Err(error),
-            Ok(Err(_)) | Err(_) => Err(unavailable()),
+            Ok(Err(_)) | Err(_) => {
+                // It may have been told that it has the seat: then it is not told otherwise, but comes back.
+                handle.0.lose();
+                Err(unavailable())
+            }
         }
     }
 

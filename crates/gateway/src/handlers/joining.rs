@@ -236,6 +236,8 @@ async fn quick_match(
         remember_elsewhere(shared, key, code).await?;
         match join(connection, to, whereabouts, code, newcomer(), key).await {
             Ok(seat) => return Ok(seat),
+            // Its key was another request's.
+            Err(error) if error.code == ErrorCode::BAD_REQUEST => return Err(error),
             // Another room would fail in the same way, unless it is on another node.
             Err(error) if error.code.http_status() >= 500 && is_here => return Err(error),
             Err(_) => {}

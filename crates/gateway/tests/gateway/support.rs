@@ -109,6 +109,13 @@ impl Client {
         self.inbox.remove(place).unwrap()
     }
 
+    /// Sends a request whose response stays in the inbox, in its place among the events.
+    pub(crate) async fn ask_and_keep(&mut self, kind: &str, data: Value) {
+        let request = json!({"type": kind, "id": next_id(), "data": data});
+        self.send(&request).await;
+        self.receive();
+    }
+
     /// Sends a request that must succeed and gives the response's data.
     pub(crate) async fn must(&mut self, kind: &str, data: Value) -> Value {
         let response = self.ask(kind, data).await;
