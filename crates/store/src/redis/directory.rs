@@ -88,13 +88,15 @@ impl RoomDirectory for RedisRoomDirectory {
         let life = lease.saturating_mul(LIFE_LEASES).max(LIFE_MIN);
         let arguments =
             [&*node.node, &node.about, &millis(lease), &millis(life), &known, &random_name()];
-        let (was_held, lease, memory, abouts): (bool, String, String, HashMap<String, String>) =
+        type Answer = (bool, String, String, u64, HashMap<String, String>);
+        let (was_held, lease, memory, age, abouts): Answer =
             self.redis.run_script(&BEAT, &keys, &arguments).await?;
         self.leases.lock().insert(node.node.clone(), lease);
         let mut nodes: Vec<NodeRecord> =
             abouts.into_iter().map(|(node, about)| NodeRecord { node, about }).collect();
         nodes.sort_unstable_by(|one, other| one.node.cmp(&other.node));
-        Ok(Beat { nodes, was_held, memory })
+        let memory_age = Duration::from_millis(age);
+        Ok(Beat { nodes, was_held, memory, memory_age })
     }
 
     async fn leave(&self, node: &str) -> Result<(), StoreError> {
@@ -140,9 +142,9 @@ static RELEASE: Script = Script::new(
 
 /// Arguments: the node, what it says of itself, for how long, how long the keys live, the lease that the node has heard
 /// of, and a new name. Answers whether the node held that lease, the one that it holds now, what the directory's memory is
-/// called, and what all nodes say of themselves.
+/// called and how old it is, in milliseconds, and what all nodes say of themselves.
 ///
-/// The new name is for what has none: a lease that begins, and the memory of a server that has forgotten everything. It is
+/// The new name is for what has none: a lease that begins, and, with the time, the memory of a server that has forgotten everything. It is
 /// another one each time, or a memory would be called the same after it was lost.
 ///
 /// A lease has a name since a beat may be done without its answer being heard. It begins a lease, and when it is tried
@@ -160,11 +162,13 @@ static BEAT: Script = Script::new(
     local lease = was_held and ARGV[5] or ARGV[6]
     redis.call('ZADD', KEYS[1], shown(now + ARGV[3]), ARGV[1])
     redis.call('HSET', KEYS[2], ARGV[1], lease .. ARGV[2])
-    redis.call('SET', KEYS[3], ARGV[6], 'NX')
+    redis.call('SET', KEYS[3], ARGV[6] .. shown(now), 'NX')
     for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[4]) end
     local abouts = redis.call('HGETALL', KEYS[2])
     for at = 2, #abouts, 2 do abouts[at] = string.sub(abouts[at], 33) end
-    return {was_held and 1 or 0, lease, redis.call('GET', KEYS[3]), abouts}",
+    local memory = redis.call('GET', KEYS[3])
+    local age = math.max(now - tonumber(string.sub(memory, 33)), 0)
+    return {was_held and 1 or 0, lease, memory, age, abouts}",
 );
 
 /// Argument: the node.
