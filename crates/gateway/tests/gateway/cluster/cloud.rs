@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use parlor_games::TicTacToe;
-use parlor_gateway::{ClusterConfig, Gateway, GatewayConfig};
+use parlor_gateway::{ClusterConfig, Gateway, GatewayBuilder, GatewayConfig};
 use parlor_store::{
     Beat, Bus, Claim, MemoryBus, MemoryRoomDirectory, NodeRecord, Ownership, RoomDirectory,
     StoreError,
@@ -43,13 +43,22 @@ impl Default for Cloud {
 impl Cloud {
     /// A node that has just been started.
     pub(crate) fn node(&self) -> Arc<Gateway> {
+        self.builder().start()
+    }
+
+    /// The same, where all that it draws follows from a seed of its own.
+    pub(crate) fn simulated_node(&self, seed: u64) -> Arc<Gateway> {
+        let origin = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        self.builder().simulated(seed, origin).start()
+    }
+
+    fn builder(&self) -> GatewayBuilder {
         let (directory, bus) = (self.directory.end(), self.bus.end());
         Gateway::builder(self.gateway.clone())
             .game(self.probe.clone())
             .game(TicTacToe)
             .session_store(Arc::clone(&self.store) as _)
             .cluster(self.config.clone(), Arc::new(directory), Arc::new(bus))
-            .start()
     }
 
     /// Nodes that know each other.
@@ -152,6 +161,17 @@ impl FaultyBus {
     /// How long messages from one node to the other are on their way.
     pub(crate) fn delay(&self, from: &Gateway, to: &Gateway, by: Duration) {
         self.faults.lock().unwrap().delays.insert((name_of(from), name_of(to)), by);
+    }
+
+    /// Nothing happens to messages any more, except between nodes that are isolated.
+    pub(crate) fn heal(&self) {
+        let mut faults = self.faults.lock().unwrap();
+        faults.lost.clear();
+        faults.failing.clear();
+        faults.repeated.clear();
+        faults.swapped.clear();
+        faults.cut.clear();
+        faults.delays.clear();
     }
 
     fn isolate(&self, node: &str, is_isolated: bool) {

@@ -102,7 +102,7 @@ async fn what_a_directory_and_a_store_have_forgotten_is_registered_again_and_mea
 {
     let cloud = Cloud::default();
     let [one, two, three] = cloud.nodes().await;
-    let (mut ada, mut bob, joined) = table(&one, &two, Codec::Json, json!({})).await;
+    let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
     let mut private = Client::connect(&one, Codec::Json);
     let hidden = json!({"gameType": "probe", "playerName": "P", "private": true});
     let hidden = private.must("create_room", hidden).await;
