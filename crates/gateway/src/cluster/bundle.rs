@@ -29,6 +29,8 @@ pub(crate) struct Bundle<'a> {
     pub(crate) stream: u64,
     /// Rises by one from bundle to bundle, beginning with 0.
     pub(crate) number: u64,
+    /// When it was sent, in milliseconds of the sender's own, from whenever on.
+    pub(crate) sent: u64,
     /// Messages for clients, encoded, each once.
     #[serde(borrow)]
     pub(crate) payloads: Vec<&'a Bytes>,

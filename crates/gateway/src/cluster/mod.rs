@@ -106,6 +106,8 @@ pub(crate) struct Cluster {
     announcing: Mutex<()>,
     /// Somebody was heard whom this node does not know.
     stranger: Notify,
+    /// From when on this node counts milliseconds.
+    since: Instant,
     /// This node has said goodbye, and says nothing more.
     has_left: AtomicBool,
     pub(crate) metrics: Arc<RelayMetrics>,
@@ -170,6 +172,7 @@ impl Cluster {
             ownerships,
             announcing: Mutex::default(),
             stranger: Notify::new(),
+            since: Instant::now(),
             has_left: AtomicBool::new(false),
             metrics: Arc::default(),
         });
@@ -426,11 +429,12 @@ impl Cluster {
     }
 
     fn take(&self, gateway: &Arc<Gateway>, bundle: Bundle<'_>) {
-        let Bundle { from, stream, number, payloads, deliveries, notes } = bundle;
+        let Bundle { from, stream, number, sent, payloads, deliveries, notes } = bundle;
         let Some(peer) = self.peer(from) else {
             self.stranger.notify_one();
             return;
         };
+        let is_late = peer.is_late(sent);
         match peer.heed(stream, number) {
             Heed::Yes => {}
             Heed::No => {
@@ -459,7 +463,13 @@ impl Cluster {
             edge.after_delivery();
         }
         for note in notes {
-            self.heed(gateway, &peer, note);
+            match note {
+                // Meanwhile the client may have got its seat elsewhere, which this would take from it.
+                Note::Open(open) if is_late => {
+                    peer.tell(Note::Opened { link: open.link, outcome: Err(peer::unavailable()) });
+                }
+                note => self.heed(gateway, &peer, note),
+            }
         }
     }
 
@@ -598,7 +608,7 @@ impl Cluster {
     /// Says that this node is there, unless that was done since `then`.
     async fn beat_since(&self, shared: &Shared, then: Instant) -> Result<(), ErrorDetail> {
         let _one_at_a_time = self.nodes.turn().await;
-        if self.nodes.last_beat().is_some_and(|last| last >= then) {
+        if self.nodes.last_beat().is_some_and(|last| last > then) {
             return Ok(());
         }
         self.beat_now(shared).await.map_err(|error| to_wire::store_error(&error))
@@ -645,7 +655,7 @@ impl Cluster {
             tracing::info!(node, "another node is there");
             let stream = shared.next_number();
             let metrics = Arc::clone(&self.metrics);
-            let peer = Peer::new(&node, inbox_of(&node), stream, metrics);
+            let peer = Peer::new(&node, inbox_of(&node), stream, self.since, metrics);
             let me = shared.cluster.clone().expect("it is this one");
             let sends = tokio::spawn(me.send_to(Arc::clone(&peer)));
             let _sends = AbortOnDropHandle::new(sends);
