@@ -43,6 +43,7 @@ const SEAT_IS_SAFE: Duration = Duration::from_secs(45);
 const IN_DOUBT: Duration = Duration::from_secs(30);
 
 struct World {
+    began: Instant,
     rng: GameRng,
     cloud: Cloud,
     seed: u64,
@@ -147,6 +148,7 @@ impl World {
         cloud.gateway.history.events_max = 10_000;
         cloud.config.record_ttl = Duration::from_secs(60);
         Self {
+            began: Instant::now(),
             rng: GameRng::seed_from_u64(seed),
             cloud,
             seed,
@@ -177,7 +179,8 @@ impl World {
     }
 
     fn note(&self, line: impl FnOnce() -> String) {
-        self.journal.lock().unwrap().push(line());
+        let line = format!("{:>7} {}", self.began.elapsed().as_millis(), line());
+        self.journal.lock().unwrap().push(line);
     }
 
     async fn step(&mut self) {
@@ -479,9 +482,13 @@ impl World {
             Some("ROOM_UNAVAILABLE" | "STORE_UNAVAILABLE") => {}
             Some(code @ ("SESSION_INVALID" | "ROOM_CLOSED")) => {
                 let (room, was_well) = (seat.room.clone(), seat.was_well);
+                let mut asked = seat.unanswered.values();
+                let may_have_left = asked.any(|(request, _)| request["type"] == "leave_room");
                 client.seat = None;
                 self.counts.given_up += 1;
-                self.check_given_up(player, &room, was_well, code);
+                if !may_have_left {
+                    self.check_given_up(player, &room, was_well, code);
+                }
             }
             Some(code) => panic!("player {player} may not come back: {code}"),
         }
@@ -587,6 +594,7 @@ impl World {
         let seed = self.seed.wrapping_mul(1000) + self.nodes.len() as u64;
         let gateway = self.cloud.simulated_node(seed);
         let name = gateway.node().expect("one of several").to_owned();
+        self.note(|| format!("  node {} is {name}", self.nodes.len()));
         self.nodes.push(Node { gateway: Some(gateway), name, isolated: None });
     }
 
