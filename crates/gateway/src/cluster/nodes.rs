@@ -53,10 +53,13 @@ impl Nodes {
         let is_first = standing.last_beat.is_none();
         let is_same_memory = standing.memory.as_ref() == Some(&beat.memory);
         let was_away = !is_first && !(beat.was_held && is_same_memory);
+        // The directory was away for so long that other leases may have ended, if not this one.
+        let gap = standing.last_beat.map(|last| began - last);
+        let is_late = gap.is_some_and(|gap| gap >= lease - 2 * (lease / super::BEATS_PER_LEASE));
         standing.last_beat = Some(began);
         standing.memory = Some(beat.memory.clone());
         // One that has just begun cannot know what was lost before.
-        if was_away || is_first {
+        if was_away || is_late || is_first {
             standing.unsettled_until = Some(Instant::now() + lease);
         }
         was_away
