@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, io, thread};
 
 use parlor_core::GameRng;
 use parlor_core::rand::{RngExt as _, SeedableRng as _};
@@ -60,6 +60,22 @@ struct World {
 }
 
 type Journal = Arc<Mutex<Vec<String>>>;
+
+/// What nodes log stands in the journal as well.
+#[derive(Clone)]
+struct JournalWriter(Journal);
+
+impl io::Write for JournalWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes).trim_end().to_owned();
+        self.0.lock().unwrap().push(line);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// How often what happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -819,6 +835,14 @@ impl Counts {
 }
 
 fn run(seed: u64, journal: &Journal) -> Counts {
+    let logs = JournalWriter(Arc::clone(journal));
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || logs.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
