@@ -434,7 +434,7 @@ impl Cluster {
             self.stranger.notify_one();
             return;
         };
-        let is_late = peer.is_late(sent);
+        let delay = peer.delay(sent);
         match peer.heed(stream, number) {
             Heed::Yes => {}
             Heed::No => {
@@ -465,8 +465,14 @@ impl Cluster {
         for note in notes {
             match note {
                 // Meanwhile the client may have got its seat elsewhere, which this would take from it.
-                Note::Open(open) if is_late => {
+                Note::Open(open) if delay >= peer::DELAY_MAX => {
                     peer.tell(Note::Opened { link: open.link, outcome: Err(peer::unavailable()) });
+                }
+                Note::Open(mut open) => {
+                    if let Some(key) = open.ask.key_mut() {
+                        key.delay = delay;
+                    }
+                    self.heed(gateway, &peer, Note::Open(open));
                 }
                 note => self.heed(gateway, &peer, note),
             }

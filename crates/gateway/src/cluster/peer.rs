@@ -292,9 +292,8 @@ impl Peer {
         heed
     }
 
-    /// Whether what was sent at `sent` by the other's count was on its way for so long that whoever waited for an answer
-    /// has given up by now.
-    pub(super) fn is_late(&self, sent: u64) -> bool {
+    /// How much longer what was sent at `sent` by the other's count was on its way than the quickest of late.
+    pub(super) fn delay(&self, sent: u64) -> Duration {
         let now = Instant::now();
         let count = i64::try_from((now - self.since).as_millis()).unwrap_or(i64::MAX);
         let ahead = count.saturating_sub(i64::try_from(sent).unwrap_or(i64::MAX));
@@ -304,8 +303,8 @@ impl Peer {
             heard.quickest_since = now;
         }
         heard.quickest.0 = heard.quickest.0.min(ahead);
-        let late = ahead.saturating_sub(heard.quickest.0.min(heard.quickest.1));
-        u64::try_from(late).is_ok_and(|late| Duration::from_millis(late) >= ANSWERS_WITHIN / 2)
+        let delay = ahead.saturating_sub(heard.quickest.0.min(heard.quickest.1));
+        Duration::from_millis(u64::try_from(delay).unwrap_or(0))
     }
 
     /// Whether it was heard of lately.
@@ -513,6 +512,8 @@ pub(crate) fn unavailable() -> ErrorDetail {
     ErrorDetail::new(ErrorCode::ROOM_UNAVAILABLE, message)
 }
 
+/// What took so much longer than usual may not be waited for any more.
+pub(super) const DELAY_MAX: Duration = ANSWERS_WITHIN.saturating_sub(Duration::from_millis(1500));
 /// How long another node may take to answer a question. Its stores have half a second for each call.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// What came by the quickest way is remembered for so long, and as long again.

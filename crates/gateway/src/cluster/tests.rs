@@ -159,7 +159,11 @@ fn on_paused_time<T>(run: impl Future<Output = T>) -> T {
 }
 
 fn key(number: u8) -> JoiningKey {
-    JoiningKey { digest: Digest([number; 32]), fingerprint: u64::from(number) }
+    JoiningKey {
+        digest: Digest([number; 32]),
+        fingerprint: u64::from(number),
+        delay: Duration::ZERO,
+    }
 }
 
 fn newcomer() -> Newcomer {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_core::Digest;
 use parlor_protocol::{
@@ -87,7 +88,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         Err(error) => Err(error),
         Ok(()) => match slow.key().map(secrets::token_digest) {
             Some(digest) => {
-                let key = JoiningKey { digest, fingerprint: to.fingerprint };
+                let key = JoiningKey { digest, fingerprint: to.fingerprint, delay: Duration::ZERO };
                 handle_once(connection, to, slow, key).await
             }
             None => get_seat(connection, to, slow, None).await,
