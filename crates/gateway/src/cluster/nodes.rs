@@ -52,7 +52,7 @@ impl Nodes {
         let mut standing = self.standing.lock();
         let is_first = standing.last_beat.is_none();
         let is_same_memory = standing.memory.as_ref() == Some(&beat.memory);
-        let was_away = !is_first && !(beat.was_held && is_same_memory);
+        let was_away = !(is_first || (beat.was_held && is_same_memory));
         // The directory was away for so long that other leases may have ended, if not this one.
         let gap = standing.last_beat.map(|last| began - last);
         let is_late = gap.is_some_and(|gap| gap >= lease - 2 * (lease / super::BEATS_PER_LEASE));

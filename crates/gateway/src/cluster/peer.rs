@@ -392,8 +392,8 @@ impl Peer {
     }
 
     /// Shows each link of a client of its.
-    pub(super) fn for_each_host(&self, mut see: impl FnMut(&HostHandle)) {
-        self.hosts.lock().values().for_each(|host| see(host));
+    pub(super) fn for_each_host(&self, see: impl FnMut(&HostHandle)) {
+        self.hosts.lock().values().for_each(see);
     }
 
     /// Asks for a seat in a room there, for a client of this node. `None` when there is no such seat; refused with

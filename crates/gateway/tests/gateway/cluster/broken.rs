@@ -104,7 +104,8 @@ async fn messages_that_come_twice_change_nothing() {
     cloud.bus.repeat(&one, 1000);
     cloud.bus.repeat(&two, 1000);
     let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
-    (ada.drain(), bob.drain());
+    ada.drain();
+    bob.drain();
     for n in 0..20 {
         ada.must("chat", json!({"text": format!("from Ada {n}")})).await;
         bob.must("chat", json!({"text": format!("from Bob {n}")})).await;
@@ -210,7 +211,8 @@ async fn messages_that_are_slow_but_not_too_slow_are_only_late() {
     cloud.bus.delay(&one, &two, Duration::from_millis(400));
     cloud.bus.delay(&two, &one, Duration::from_millis(400));
     let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
-    (ada.drain(), bob.drain());
+    ada.drain();
+    bob.drain();
     for n in 0..10 {
         ada.must("chat", json!({"text": format!("{n}")})).await;
         bob.must("game_action", json!({"do": "set", "total": n})).await;

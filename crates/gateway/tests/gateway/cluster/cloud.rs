@@ -94,7 +94,6 @@ pub(crate) struct FaultyBus {
 struct Faults {
     /// Every byte that was ever sent.
     sent: Vec<u8>,
-    messages: u64,
     /// The last message to each node.
     last: HashMap<String, Vec<u8>>,
     /// So many of the next messages to a node are lost.
@@ -188,11 +187,6 @@ impl FaultyBus {
         self.faults.lock().unwrap().sent.clone()
     }
 
-    /// How many messages were ever sent.
-    pub(crate) fn messages(&self) -> u64 {
-        self.faults.lock().unwrap().messages
-    }
-
     /// The last message to a node.
     pub(crate) fn last_to(&self, node: &Gateway) -> Vec<u8> {
         self.try_last_to(node).expect("a message")
@@ -217,7 +211,6 @@ impl BusEnd {
         let to = inbox.strip_prefix("node:").expect("an inbox of a node");
         let mut faults = self.bus.faults.lock().unwrap();
         faults.sent.extend_from_slice(&message);
-        faults.messages += 1;
         faults.last.insert(to.to_owned(), message.clone());
         if take_one(&mut faults.failing, to) {
             return Err(StoreError::Unavailable("this one failed".into()));
