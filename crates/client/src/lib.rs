@@ -38,7 +38,9 @@
 //! player's by themselves, those of a [`Client`] by a [`StateFollower`].
 //!
 //! The socket is `tokio-tungstenite`'s. The server has another WebSocket implementation, so that
-//! each is held to the standard by the other, and this one may be read from a `select!`.
+//! each is held to the standard by the other, and this one may be read from a `select!`. It brings no TLS:
+//! addresses begin with `ws://`, and one with `wss://` that a server names is not followed. Who has streams with
+//! TLS hands them to [`Client::over`] or [`Player::over`].
 
 mod client;
 mod closed;

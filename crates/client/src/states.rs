@@ -103,6 +103,7 @@ impl<V: DeserializeOwned> StateFollower<V> {
             players: joined.players,
             state: view?,
             chat: joined.chat,
+            url: joined.url,
         })
     }
 

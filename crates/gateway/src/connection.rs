@@ -51,8 +51,6 @@ pub struct Connection {
     requests: Bucket,
     /// Made at the first offence: most connections have none.
     offences: Option<Box<Offences>>,
-    /// Whether the socket is another node's, which greets it and counts it.
-    is_relayed: bool,
 }
 
 /// The seat of a connection.
@@ -102,7 +100,7 @@ impl Connection {
         let (config, now) = (&shared.config, shared.clock.now());
         let metrics = Arc::clone(&shared.metrics);
         metrics.connected();
-        let outlet = Outlet { outbox: Outbox::new(config.outbox), codec };
+        let outlet = Outlet { outbox: Outbox::new(config.outbox), codec, is_relayed: false };
         let number = shared.next_number();
         let Caller { place, identity } = caller;
         let address = place.as_ref().and_then(AddressPlace::address);
@@ -135,14 +133,13 @@ impl Connection {
             seat: Seat::None,
             place,
             subscriptions: None,
-            is_relayed: false,
         }
     }
 
     /// A client whose socket is another node's.
     pub(crate) fn relayed(gateway: Arc<Gateway>, codec: Codec) -> Self {
         let shared = &gateway.shared;
-        let outlet = Outlet { outbox: Outbox::new(shared.config.outbox), codec };
+        let outlet = Outlet { outbox: Outbox::new(shared.config.outbox), codec, is_relayed: true };
         Self {
             requests: Bucket::full(shared.request_rate, shared.clock.now()),
             offences: None,
@@ -152,7 +149,6 @@ impl Connection {
             seat: Seat::None,
             place: None,
             subscriptions: None,
-            is_relayed: true,
         }
     }
 
@@ -508,7 +504,8 @@ impl Drop for Connection {
             shared.listings.unsubscribe(game, self.number);
         }
         self.link.outlet.outbox.abandon();
-        if !self.is_relayed {
+        // Another node that has the socket counts it.
+        if !self.link.outlet.is_relayed {
             let code = self.link.outlet.outbox.close_code();
             shared.traffic.ended(self.link.outlet.outbox.totals(), code);
             shared.metrics.disconnected(code);

@@ -21,6 +21,8 @@ use crate::tree::{NotATree, Tree};
 pub(crate) struct Outlet {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) codec: Codec,
+    /// Whether the socket is another node's.
+    pub(crate) is_relayed: bool,
 }
 
 /// The way out of a socket that asks: its answers are counted.

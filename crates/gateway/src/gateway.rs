@@ -270,7 +270,7 @@ impl Gateway {
         self.shared.cluster.as_ref().map(|cluster| cluster.node())
     }
 
-    /// Other nodes that are there.
+    /// Other nodes that are there and heard.
     pub fn other_nodes(&self) -> usize {
         self.shared.cluster.as_ref().map_or(0, |cluster| cluster.counts().0)
     }

@@ -528,7 +528,7 @@ mod tests {
         let changed = Notify::new();
         let mut listing = Listing::default();
         let outbox = crate::outbox::Outbox::new(crate::outbox::OutboxLimits::default());
-        listing.subscribers.insert(1, Outlet { outbox, codec: Codec::Json });
+        listing.subscribers.insert(1, Outlet { outbox, codec: Codec::Json, is_relayed: false });
         for number in 0..10_000 {
             let room = Arc::new(offer(number, 0, "{}").info);
             let code = room.room_id;

@@ -20,6 +20,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::cluster::Cluster;
 use crate::gateway::Gateway;
 use crate::operators::Peer;
 use crate::outbox::OutboxTotals;
@@ -251,6 +252,9 @@ impl Gateway {
     /// is.
     pub fn register_metrics(self: &Arc<Self>, registry: &mut Registry) {
         self.shared.metrics.register(registry);
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.metrics.register(registry);
+        }
         registry.register_collector(Box::new(Readings {
             shared: Arc::downgrade(&self.shared),
             told: Mutex::default(),
@@ -272,6 +276,9 @@ impl Collector for Readings {
         let Some(shared) = self.shared.upgrade() else { return Ok(()) };
         connections_and_messages(&shared, &self.told, &mut encoder)?;
         rooms(&shared, &mut encoder)?;
+        if let Some(cluster) = &shared.cluster {
+            nodes(cluster, &mut encoder)?;
+        }
         steps(&shared, &mut encoder)
     }
 }
@@ -377,6 +384,21 @@ fn rooms(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
             let labels = [("game", game.as_str()), (label, value)];
             ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
         }
+    }
+    Ok(())
+}
+
+fn nodes(cluster: &Cluster, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let (others, edges, hosts) = cluster.counts();
+    let count = |number| i64::try_from(number).unwrap_or(i64::MAX);
+    let help = "Other nodes that are there and heard.";
+    gauge(encoder, "parlor_cluster_nodes", help, count(others))?;
+    let help = "Clients between two nodes: whose socket is here and their room elsewhere (edge), or the other way round (host).";
+    let name = "parlor_relay_links";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (side, links) in [("edge", edges), ("host", hosts)] {
+        let labels = [("side", side)];
+        ConstGauge::new(count(links)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::GatewayConfig;
 use crate::driver::Driver;
+use crate::encode::Outlet;
 use crate::identity::DynAuthenticator;
 use crate::join_hook::DynJoinHook;
 use crate::joining_keys::JoiningKeys;
@@ -103,6 +104,12 @@ impl Shared {
     /// A number that no room and no connection has had.
     pub(crate) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where a client whose socket is another node's reaches this one directly, if it can.
+    pub(crate) fn direct_url(&self, outlet: &Outlet) -> Option<String> {
+        let cluster = self.cluster.as_ref().filter(|_| outlet.is_relayed)?;
+        cluster.url().map(str::to_owned)
     }
 
     pub(crate) fn is_draining(&self) -> bool {

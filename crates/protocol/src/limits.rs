@@ -41,6 +41,9 @@ pub const TYPE_CHARS_MAX: usize = 64;
 /// The largest integer on the wire, 2^53 - 1: above it, JavaScript no longer counts by ones.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// Characters in the address of a node. A client takes a longer one for none.
+pub const URL_CHARS_MAX: usize = 200;
+
 /// Characters in a `gameType`.
 pub const GAME_TYPE_CHARS_MAX: u64 = 64;
 

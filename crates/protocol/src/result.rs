@@ -108,6 +108,10 @@ pub struct Joined<V> {
     pub state: V,
     /// The last lines of chat, oldest first.
     pub chat: Vec<ChatMessage>,
+    /// Where the room's own node can be reached, as in `wss://node-2.example.com/ws`. Absent where the
+    /// socket is as near to the room as it can be. Who stays all the same misses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// Answers `reconnect`; the field `resumed` tells which.
@@ -138,6 +142,9 @@ pub struct Replayed {
     pub seq: u64,
     /// The highest request id that the seat has handled, 0 before the first.
     pub last_id: u64,
+    /// Where the room's own node can be reached, as in [`Joined::url`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// Answers `get_state`.

@@ -28,6 +28,10 @@ pub struct ServerConfig {
     pub ops_listen: Option<SocketAddr>,
     /// Origins whose pages may connect and use the API, beside the server's own. Defaults to none.
     pub allowed_origins: Vec<Origin>,
+    /// Sockets of other nodes that the pages may connect to, beside the server's own: where rooms are at nodes with
+    /// addresses of their own, pages are sent there. Defaults to none. Those nodes must name the origin of the
+    /// pages, which players reach by a balancer, in their `allowed_origins`.
+    pub other_nodes: Vec<NodeOrigin>,
     /// Where players find this server, as in `https://games.example`, for links to rooms. Defaults to wherever
     /// whoever asks has found it.
     pub public_url: Option<String>,
@@ -84,6 +88,16 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin(String);
 
+/// Where a node's sockets are, without the path: `wss://node-2.games.example`. `wss://*.games.example` are all that end
+/// like this, and a port `*` is any.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NodeOrigin(String);
+
+/// Why a text is no origin of a node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a node is ws:// or wss://, a host and perhaps a port, as in wss://node-2.games.example")]
+pub struct ParseNodeOriginError;
+
 /// Why a text is no origin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("an origin is http:// or https://, a host and perhaps a port, as in https://games.example")]
@@ -130,12 +144,51 @@ impl FromStr for Origin {
     }
 }
 
+impl fmt::Display for NodeOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NodeOrigin {
+    type Err = ParseNodeOriginError;
+
+    /// It becomes part of a header in which spaces, commas and semicolons have a meaning.
+    fn from_str(text: &str) -> Result<Self, ParseNodeOriginError> {
+        let authority = text
+            .strip_prefix("wss://")
+            .or_else(|| text.strip_prefix("ws://"))
+            .ok_or(ParseNodeOriginError)?;
+        let (authority, any_port) = match authority.strip_suffix(":*") {
+            Some(host) => (host, true),
+            None => (authority, false),
+        };
+        let named = authority.strip_prefix("*.").unwrap_or(authority);
+        match named.parse::<Authority>() {
+            Ok(parsed)
+                if !parsed.host().is_empty()
+                    && named.bytes().all(is_host_byte)
+                    && !(any_port && parsed.port().is_some()) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            Ok(_) | Err(_) => Err(ParseNodeOriginError),
+        }
+    }
+}
+
+/// What a host and its port are made of, wherever they are named.
+pub(crate) fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             ops_listen: None,
             allowed_origins: Vec::new(),
+            other_nodes: Vec::new(),
             public_url: None,
             admin_token: None,
             trusted_proxies: Vec::new(),
@@ -180,6 +233,39 @@ mod tests {
             "",
         ] {
             assert_eq!(text.parse::<Origin>(), Err(ParseOriginError), "{text}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_where_sockets_are() {
+        for text in [
+            "wss://node-2.games.example",
+            "ws://127.0.0.1:8080",
+            "ws://[::1]:8080",
+            "wss://*.games.example",
+            "wss://*.games.example:*",
+        ] {
+            assert_eq!(
+                text.parse::<NodeOrigin>().map(|node| node.to_string()).as_deref(),
+                Ok(text)
+            );
+        }
+        for text in [
+            "https://node-2.games.example",
+            "node-2.games.example",
+            "wss://",
+            "wss://*",
+            "wss://*.*.example",
+            "wss://games.example/ws",
+            "wss://me@games.example",
+            "wss://games.example:80:*",
+            "wss://games.example *",
+            "wss://games.example;script-src",
+            "wss://games.example,wss://evil.example",
+            "*",
+            "",
+        ] {
+            assert_eq!(text.parse::<NodeOrigin>(), Err(ParseNodeOriginError), "{text}");
         }
     }
 }

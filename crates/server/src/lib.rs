@@ -25,8 +25,8 @@ mod visitor;
 /// What the program around the rooms works with: [`Running::rooms`], [`Running::lifecycle`],
 /// [`Server::join_hook`].
 pub use parlor_gateway::{
-    Admission, AuthenticateError, Authenticator, Identity, JoinHook, Joining, Lifecycle, NewRoom,
-    NoNews, Occupant, RoomChange, RoomNews, Rooms,
+    Admission, AuthenticateError, Authenticator, ClusterConfig, Identity, JoinHook, Joining,
+    Lifecycle, NewRoom, NoNews, Occupant, RoomChange, RoomNews, Rooms,
 };
 /// What [`Server::session_store`] takes.
 pub use parlor_store as store;
@@ -38,7 +38,7 @@ pub use parlor_protocol as protocol;
 pub use parlor_core as game;
 
 pub use self::{
-    config::{Origin, ParseOriginError, ServerConfig},
+    config::{NodeOrigin, Origin, ParseNodeOriginError, ParseOriginError, ServerConfig},
     http::Site,
     jwt::{Jwt, JwtError},
     server::{Running, Server, StartError, Stopped, runtime},

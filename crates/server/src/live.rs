@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    config::{Origin, ServerConfig},
+    config::{NodeOrigin, Origin, ServerConfig},
     visitor::{Proxies, Visitor, key_of},
 };
 
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     pub(crate) allowed_origins: Vec<Origin>,
+    pub(crate) other_nodes: Vec<NodeOrigin>,
     pub(crate) proxies: Proxies,
     pub(crate) loopback_limited: bool,
     admin_token: Option<Secret>,
@@ -25,6 +26,7 @@ impl Live {
     pub(crate) fn of(config: &ServerConfig) -> Self {
         Self {
             allowed_origins: config.allowed_origins.clone(),
+            other_nodes: config.other_nodes.clone(),
             proxies: Proxies {
                 trusted: config.trusted_proxies.clone(),
                 header: config.proxy_header,

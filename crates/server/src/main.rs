@@ -1,5 +1,7 @@
 //! The `parlor` program: a game server with the games in the box.
 
+#[cfg_attr(not(feature = "redis"), path = "nodes/absent.rs")]
+mod nodes;
 mod settings;
 #[cfg_attr(not(feature = "otlp"), path = "telemetry/absent.rs")]
 mod telemetry;
@@ -24,6 +26,7 @@ use tracing_subscriber::{
 };
 
 use self::{
+    nodes::Nodes,
     settings::{Given, LogFormat, Read},
     telemetry::Telemetry,
 };
@@ -95,7 +98,7 @@ fn main() -> ExitCode {
 
 fn serve(told: &Told) -> Result<ExitCode, String> {
     let read = told.read()?;
-    let Checked { filter, jwt } = check(&read)?;
+    let Checked { filter, jwt, nodes } = check(&read)?;
     let Log { filter: log, telemetry } = start_log(filter, &read)?;
 
     for warning in read.settings.warnings() {
@@ -109,6 +112,10 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
         server = server.authenticator(Arc::clone(jwt));
     }
     let runtime = runtime().map_err(|error| format!("cannot start threads: {error}"))?;
+    if let Some(nodes) = nodes {
+        let _inside = runtime.enter();
+        server = nodes.join(server)?;
+    }
     let reload = || match read_again(told, &read, jwt.as_deref(), &log) {
         Ok(again) => Some(again.settings.config()),
         Err(error) => {
@@ -131,6 +138,7 @@ fn serve(told: &Told) -> Result<ExitCode, String> {
 struct Checked {
     filter: EnvFilter,
     jwt: Option<Jwt>,
+    nodes: Option<Nodes>,
 }
 
 /// Whether a server could be started with these settings, but for the addresses.
@@ -140,7 +148,8 @@ fn check(read: &Read) -> Result<Checked, String> {
         tls.check().map_err(|error| error.to_string())?;
     }
     let jwt = read.settings.authenticator().map_err(|error| error.to_string())?;
-    Ok(Checked { filter, jwt })
+    let nodes = Nodes::of(&read.settings)?;
+    Ok(Checked { filter, jwt, nodes })
 }
 
 /// What the settings are now. Those that cannot change while the server runs are named, and stay.
@@ -152,7 +161,7 @@ fn read_again(
 ) -> Result<Read, String> {
     let again = told.read()?;
     // All of it, before any of it holds.
-    let Checked { filter, jwt: _ } = check(&again)?;
+    let Checked { filter, jwt: _, nodes: _ } = check(&again)?;
     if let Some(jwt) = jwt {
         jwt.read_again().map_err(|error| error.to_string())?;
     }

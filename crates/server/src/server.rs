@@ -14,8 +14,12 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parlor_core::Game;
-use parlor_gateway::{Authenticator, Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms};
-use parlor_store::SessionStore;
+use parlor_gateway::{
+    Authenticator, ClusterConfig, Gateway, GatewayBuilder, JoinHook, Lifecycle, Rooms,
+};
+use parlor_store::{Bus, RoomDirectory, SessionStore};
+#[cfg(feature = "redis")]
+use parlor_store::{Redis, RedisBus, RedisRoomDirectory, RedisSessionStore};
 use prometheus_client::registry::Registry;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -151,6 +155,29 @@ impl Server {
     pub fn session_store(mut self, store: impl SessionStore) -> Self {
         self.gateway = self.gateway.session_store(Arc::new(store));
         self
+    }
+
+    /// Makes it one node of those that share `directory` and `bus`. Their session store must be one as well.
+    #[must_use]
+    pub fn cluster(
+        mut self,
+        config: ClusterConfig,
+        directory: impl RoomDirectory,
+        bus: impl Bus,
+    ) -> Self {
+        self.gateway = self.gateway.cluster(config, Arc::new(directory), Arc::new(bus));
+        self
+    }
+
+    /// Makes it one node of those that are on the same Redis, under the same prefix.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn on_redis(self, redis: &Redis, config: ClusterConfig) -> Self {
+        self.session_store(RedisSessionStore::new(redis.clone())).cluster(
+            config,
+            RedisRoomDirectory::new(redis.clone()),
+            RedisBus::new(redis.clone()),
+        )
     }
 
     /// Believes `authenticator` who someone is.
@@ -334,9 +361,11 @@ impl Running {
     /// [`ServerConfig::drain_time_max`].
     pub async fn stop(self) -> Stopped {
         self.gateway.drain(RECONNECT_AFTER);
+        self.gateway.drain_elsewhere().await;
         let ended = self.gateway.no_game_in_play();
         let _in_time = tokio::time::timeout(self.games_drain_time_max, ended).await;
         let games_cut = self.gateway.games_running();
+        self.gateway.leave_cluster().await;
         let transport::Stopped { connections_cut } = self.listening.stop().await;
         if let Some(ops) = self.ops {
             ops.stop().await;

@@ -16,12 +16,14 @@ use std::{
 
 use clap::{Args, Parser};
 use ipnet::IpNet;
-use parlor_server::{Jwt, JwtError, Origin, ProxyHeader, ServerConfig, TlsFiles};
+use parlor_server::{
+    ClusterConfig, Jwt, JwtError, NodeOrigin, Origin, ProxyHeader, ServerConfig, TlsFiles,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-pub(crate) use self::values::LogFormat;
-use self::values::{Hidden, List, Maybe, Span, Text};
+pub(crate) use self::values::{Hidden, LogFormat};
+use self::values::{List, Maybe, Span, Text};
 
 /// Declares each setting once: its meaning, name, type and default, and whether it may change while the server
 /// runs.
@@ -98,6 +100,8 @@ settings! {
     public_url: Maybe<Text<Origin>> = Maybe(None), AtStart;
     /// Sites whose pages may connect and use the API, beside the server's own.
     allowed_origins: List<Text<Origin>> = List(Vec::new()), Live;
+    /// Sockets of other nodes that pages may connect to, as in wss://node-2.games.example or wss://*.games.example.
+    other_nodes: List<Text<NodeOrigin>> = List(Vec::new()), Live;
     /// What one must know to end rooms by HTTP and to see the operators' page. Without one nobody may.
     admin_token: Maybe<Hidden> = Maybe(None), Live;
     /// Networks of proxies whose word is taken for the addresses of clients, as in 10.0.0.0/8.
@@ -121,6 +125,21 @@ settings! {
     jwt_issuer: Maybe<String> = Maybe(None), AtStart;
     /// Only tokens for this audience are.
     jwt_audience: Maybe<String> = Maybe(None), AtStart;
+
+    /// Redis or Valkey 7, where nodes find each other: redis://host:6379, redis-sentinel://one,two/name or
+    /// redis-cluster://one,two; with TLS rediss://. Without it this server is alone.
+    redis: Maybe<Hidden> = Maybe(None), AtStart;
+    /// What all keys and channels there begin with.
+    redis_prefix: String = "parlor".to_owned(), AtStart;
+    /// Whom to believe that it is that Redis, in PEM; else those whom this machine believes.
+    redis_ca: Maybe<PathBuf> = Maybe(None), AtStart;
+    /// Where this node alone is reached, as in `wss://node-1.games.example/ws`. Clients whose room is here and whose
+    /// connection is elsewhere move to it.
+    node_url: Maybe<String> = Maybe(None), AtStart;
+    /// What all nodes know, to sign what they tell each other.
+    node_secret: Maybe<Hidden> = Maybe(None), AtStart;
+    /// How long a node that is not heard of still counts as there.
+    node_lease: Span = Span(ClusterConfig::default().lease), AtStart;
 
     /// What to log: error, warn, info, debug, or more finely, as in info,parlor_server=debug.
     log: String = "info".to_owned(), Live;
@@ -340,6 +359,22 @@ impl Settings {
             let reason = "jwt_issuer and jwt_audience need jwt_secret or jwt_jwks";
             return Err(SettingsError::Together(reason));
         }
+        if self.redis.0.is_none() {
+            let needs = self.redis_ca.0.is_some()
+                || self.node_url.0.is_some()
+                || self.node_secret.0.is_some();
+            if needs {
+                let reason =
+                    "redis_ca, node_url and node_secret need redis, where the other nodes are";
+                return Err(SettingsError::Together(reason));
+            }
+        }
+        if self.node_url.0.as_deref().is_some_and(|url| !is_websocket_url(url)) {
+            return Err(SettingsError::Together("node_url is an address as in wss://host/ws"));
+        }
+        if self.node_lease.0 < NODE_LEASE_MIN {
+            return Err(SettingsError::Together("node_lease is 2s at least"));
+        }
         if self.proxy_protocol && self.trusted_proxies.0.is_empty() {
             let reason = "proxy_protocol needs trusted_proxies: the networks of those who speak it";
             return Err(SettingsError::Together(reason));
@@ -374,6 +409,9 @@ impl Settings {
         if self.jwt_secret.0.as_ref().is_some_and(is_short) {
             warnings.push("the secret for access tokens is so short that it can be guessed");
         }
+        if self.node_secret.0.as_ref().is_some_and(is_short) {
+            warnings.push("the secret of the nodes is so short that it can be guessed");
+        }
         warnings
     }
 
@@ -384,6 +422,7 @@ impl Settings {
         config.ops_listen = self.ops_listen.0;
         config.public_url = self.public_url.0.as_ref().map(ToString::to_string);
         config.allowed_origins = self.allowed_origins.texts();
+        config.other_nodes = self.other_nodes.texts();
         config.admin_token = self.admin_token.0.as_ref().map(|hidden| hidden.0.clone());
         config.trusted_proxies = self.trusted_proxies.texts();
         config.proxy_header = self.proxy_header;
@@ -454,6 +493,13 @@ fn few(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
+fn is_websocket_url(url: &str) -> bool {
+    let is_plain = |url: &url::Url| matches!(url.scheme(), "ws" | "wss") && url.has_host();
+    url.len() <= 200 && url::Url::parse(url).as_ref().is_ok_and(is_plain)
+}
+
+/// Below that a pause of the machine would look like the end of a node.
+const NODE_LEASE_MIN: std::time::Duration = std::time::Duration::from_secs(2);
 const PREFIX: &str = "PARLOR_";
 /// What nobody guesses within the limit on wrong guesses.
 const SECRET_CHARS_MIN: usize = 16;

@@ -241,6 +241,207 @@ async fn wait_that_the_server_asks_for_is_not_cut_short_by_the_network() {
 }
 
 #[tokio::test]
+async fn client_moves_to_the_node_of_its_room_and_nobody_notices() {
+    let outcome = run("
+        const { client, socket } = await sentTo(NODE);
+        const heard = [];
+        client.on('status', ({ status }) => heard.push(status));
+        client.on('chat_message', ({ text }) => heard.push(text));
+        const line = (seq) => ({ type: 'chat_message', seq, data: { playerId: 2, name: 'Ben', text: `${seq}`, at: 1 } });
+        const node = sockets.at(-1);
+        socket.say(line(11));
+        node.greet();
+        const { attempt, ...asked } = node.sent[0].data;
+        // Told by both, since it happens before the node has answered.
+        socket.say(line(12));
+        const act = client.act({ n: 1 }).then(({ seq }) => seq);
+        // As it may be when the two go different ways.
+        socket.lose(4001);
+        node.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 11, resumed: 'replayed' } });
+        node.say(line(12));
+        node.say(line(13));
+        socket.say(line(14));
+        await node.answer('game_action', { seq: 13 });
+        pass(19999);
+        return {
+            to: node.url, asked, later: attempt > 0, heard, status: client.status, left: socket.closed, stays: node.closed,
+            again: node.sent[1], act: await act, sockets: sockets.length,
+        };
+    ")
+    .await;
+    let expect = json!({
+        "to": "wss://node-2.example/ws",
+        "asked": { "sessionToken": "secret", "epoch": "e", "lastSeq": 11 },
+        "later": true, "heard": ["11", "12", "13"], "status": "open", "left": true, "stays": false,
+        "again": { "type": "game_action", "id": 8, "data": { "n": 1 }, "answered": true },
+        "act": 13, "sockets": 2,
+    });
+    assert_eq!(outcome, expect);
+}
+
+#[tokio::test]
+async fn node_that_shows_the_whole_room_replaces_it_and_one_that_sends_on_is_not_followed() {
+    let outcome = run("
+        const { client } = await sentTo(NODE);
+        let rooms = 0;
+        client.on('snapshot', () => { rooms += 1; });
+        const node = sockets.at(-1);
+        node.greet();
+        const data = { ...joined, sessionToken: undefined, seq: 50, resumed: 'snapshot', url: 'wss://node-3.example/ws' };
+        node.say({ type: 'reconnect_result', success: true, data });
+        return { rooms, seq: client.room.seq, status: client.status, sockets: sockets.length };
+    ")
+    .await;
+    assert_eq!(outcome, json!({ "rooms": 1, "seq": 50, "status": "open", "sockets": 2 }));
+}
+
+/// In every way in which that can fail.
+#[tokio::test]
+async fn client_that_cannot_move_stays_and_does_not_try_that_address_again() {
+    let outcome = run("
+        const ways = {
+            closed: (node) => node.lose(1006),
+            hangs: () => pass(5000),
+            silent: (node) => { node.greet(); pass(3000); },
+            refused: (node) => {
+                node.greet();
+                node.say({ type: 'reconnect_result', success: false, error: { code: 'SESSION_INVALID', message: 'no', retryable: false } });
+            },
+        };
+        const outcome = {};
+        for (const [name, fail] of Object.entries(ways)) {
+            const { client, socket } = await sentTo(NODE);
+            const node = sockets.at(-1);
+            fail(node);
+            socket.say({ type: 'chat_message', seq: 11, data: { playerId: 2, name: 'Ben', text: 'hi', at: 1 } });
+            const here = [client.status, client.room.seq, socket.closed, node.closed];
+            socket.lose(1006);
+            const back = await nextSocket();
+            const before = sockets.length;
+            back.greet();
+            back.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 11, resumed: 'replayed', url: NODE } });
+            outcome[name] = [...here, back.url === node.url, sockets.length - before, client.status];
+            client.close();
+        }
+        return outcome;
+    ")
+    .await;
+    let stays = json!(["open", 11, false, true, false, 0, "open"]);
+    let expect = json!({ "closed": stays, "hangs": stays, "silent": stays, "refused": stays });
+    assert_eq!(outcome, expect);
+}
+
+#[tokio::test]
+async fn takeover_is_the_clients_own_only_where_a_move_was_not_answered() {
+    let outcome = run("
+        const outcome = {};
+        for (const name of ['during', 'after', 'refused', 'none']) {
+            const { client, socket } = await sentTo(name === 'none' ? undefined : NODE);
+            const node = sockets.at(-1);
+            if (name !== 'none') node.greet();
+            if (name === 'during') socket.lose(4001);
+            if (name === 'during' || name === 'after') pass(3000);
+            if (name === 'refused') {
+                node.say({ type: 'reconnect_result', success: false, error: { code: 'STALE_REQUEST', message: 'no', retryable: false } });
+            }
+            if (name !== 'during') socket.lose(4001);
+            outcome[name] = client.reason?.code ?? client.status;
+            client.close();
+        }
+        return outcome;
+    ")
+    .await;
+    let expect = json!({ "during": "resuming", "after": "resuming", "refused": "TAKEN_OVER", "none": "TAKEN_OVER" });
+    assert_eq!(outcome, expect);
+}
+
+#[tokio::test]
+async fn lost_client_tries_where_it_last_was_and_where_it_first_came_to_by_turns() {
+    let outcome = run("
+        const { client } = await sentTo(NODE);
+        const node = sockets.at(-1);
+        node.greet();
+        node.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 10, resumed: 'replayed' } });
+        const gone = [];
+        let last = node;
+        for (let i = 0; i < 4; i += 1) {
+            last.lose(1006);
+            last = await nextSocket();
+            gone.push(last.url === NODE ? 'node' : 'home');
+        }
+        last.greet();
+        last.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 10, resumed: 'replayed' } });
+        last.lose(1006);
+        const after = await nextSocket();
+        gone.push(after.url === NODE ? 'node' : 'home');
+        return { gone, status: client.status };
+    ")
+    .await;
+    let expect = json!({ "gone": ["node", "home", "node", "home", "home"], "status": "resuming" });
+    assert_eq!(outcome, expect);
+}
+
+#[tokio::test]
+async fn node_that_no_longer_knows_the_seat_has_not_the_last_word() {
+    let outcome = run("
+        const { client } = await sentTo(NODE);
+        const node = sockets.at(-1);
+        node.greet();
+        node.say({ type: 'reconnect_result', success: true, data: { ...joined, seq: 10, resumed: 'replayed' } });
+        node.lose(1006);
+        const refuse = (socket) => {
+            socket.greet();
+            socket.say({ type: 'reconnect_result', success: false, error: { code: 'ROOM_CLOSED', message: 'no', retryable: false } });
+        };
+        const again = await nextSocket();
+        refuse(again);
+        const then = client.status;
+        const home = await nextSocket();
+        refuse(home);
+        return [again.url === NODE, then, home.url === NODE, client.reason.code];
+    ")
+    .await;
+    assert_eq!(outcome, json!([true, "resuming", false, "ROOM_CLOSED"]));
+}
+
+#[tokio::test]
+async fn address_that_is_none_or_would_show_the_token_is_not_gone_to() {
+    let outcome = run("
+        const gone = [];
+        const { Places } = await import('/parlor/places.js');
+        const urls = [`wss://node-2.example/${'w'.repeat(200)}`, 'https://node-2.example/ws', 'javascript:alert(1)', 'file:///etc/passwd',
+            '/ws', 'wss://', '', 7, null, { href: NODE }, new URL('/ws', location.href).href.replace('http', 'ws')];
+        for (const url of urls) {
+            const before = sockets.length;
+            const { client } = await sentTo(url);
+            if (sockets.length > before + 1) gone.push(url);
+            client.close();
+        }
+        const secure = new Places('wss://games.example/ws');
+        return { gone, clear: secure.follow('ws://node-2.example/ws'), secure: secure.follow(NODE) };
+    ")
+    .await;
+    assert_eq!(outcome, json!({ "gone": [], "clear": null, "secure": "wss://node-2.example/ws" }));
+}
+
+/// Listings are told to a socket and not to a seat.
+#[tokio::test]
+async fn client_that_is_told_listings_stays_where_it_is_told_them() {
+    let outcome = run("
+        const client = connect();
+        const socket = sockets.at(-1);
+        socket.greet();
+        client.request('subscribe_rooms', { gameType: 'test' });
+        await socket.answer('subscribe_rooms', { rooms: [], more: false });
+        client.join({ roomId: 'k7pmw2qx', playerName: 'Ada' });
+        await socket.answer('join_room', { ...joined, url: NODE });
+        return { status: client.status, sockets: sockets.length };
+    ")
+    .await;
+    assert_eq!(outcome, json!({ "status": "open", "sockets": 1 }));
+}
+
+#[tokio::test]
 async fn no_more_than_32_requests_are_unanswered_and_64_wait() {
     let outcome = run("
         const { client, socket } = await seated();
@@ -331,7 +532,7 @@ const STAGE: &str = "
     const sockets = [];
     globalThis.WebSocket = class {
         sent = [];
-        constructor() { sockets.push(this); }
+        constructor(url) { this.url = url; sockets.push(this); }
         send(text) { this.sent.push(JSON.parse(text)); }
         closed = false;
         close() { this.closed = true; }
@@ -364,12 +565,15 @@ const STAGE: &str = "
         roomId: 'K7PMW2QX', gameType: 'test', playerId: 1, sessionToken: 'secret', epoch: 'e', seq: 10, lastId: 7,
         version: 3, phase: 'playing', host: 1, players: [player(1, 'Ada'), player(2, 'Ben')], state: {}, chat: [],
     };
-    const seated = async () => {
+    const NODE = 'wss://node-2.example/ws';
+    const seated = () => sentTo(undefined);
+    /** A client that is told, as it sits down, that its room is at another node. */
+    const sentTo = async (url) => {
         const client = connect();
         const socket = sockets.at(-1);
         socket.greet();
         const joining = client.join({ roomId: 'k7pmw2qx', playerName: 'Ada' });
-        await socket.answer('join_room', joined);
+        await socket.answer('join_room', { ...joined, url });
         await joining;
         return { client, socket };
     };

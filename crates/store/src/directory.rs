@@ -99,6 +99,8 @@ pub struct Beat {
     pub was_held: bool,
     /// Names what the directory remembers. Another one than last time: all that it knew is lost.
     pub memory: String,
+    /// How long it has remembered things.
+    pub memory_age: Duration,
 }
 
 /// [`RoomDirectory`] behind a pointer, for whoever is given one at run time.

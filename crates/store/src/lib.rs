@@ -1,8 +1,9 @@
 //! What outlives a connection or a node.
 //!
 //! Each trait here is a handful of promises, with an in-memory implementation that needs nothing
-//! installed. The server is given its stores; none is global. `conformance` (a feature) holds
-//! the checks that every implementation passes.
+//! installed, and one on Redis for many nodes (the feature `redis`; its module lists the keys, and
+//! the rights that a user needs). The server is given its stores; none is global. `conformance` (a
+//! feature) holds the checks that every implementation passes.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -9,6 +9,21 @@ use tokio::time::timeout;
 
 use crate::seat::WAIT_MAX;
 
+/// What a server answers to `GET`, where nothing else may run meanwhile; empty when it answers nothing.
+pub(crate) fn get_blocking(address: SocketAddr, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut answer = String::new();
+    let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(WAIT_MAX))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    if asked.is_err() {
+        answer.clear();
+    }
+    answer
+}
+
 /// A request to be.
 #[derive(Clone, Debug)]
 pub struct Ask {

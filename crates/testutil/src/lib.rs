@@ -1,9 +1,11 @@
 //! What tests of several crates share. No part of a released program.
 
+pub mod balancer;
 pub mod browser;
 pub mod fault_proxy;
 pub mod games;
 pub mod http;
+mod nodes;
 pub mod pages;
 pub mod process;
 pub mod raw;

@@ -1,7 +1,8 @@
 //! The real server as a process of its own, for tests from outside.
 //!
 //! [`Server`] starts the binary on a free port and knows where it listens. It ends when dropped,
-//! also by a failing test.
+//! also by a failing test. With `PARLOR_TEST_NODES=3` in the environment it is three of them on a Redis of their own,
+//! behind a balancer.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,15 +12,22 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::nodes::{Processes, nodes_wanted};
 use crate::seat::WAIT_MAX;
 
 /// A running server.
 #[derive(Debug)]
-pub struct Server {
-    process: Child,
-    address: SocketAddr,
-    /// Held, so that the server can go on writing to it.
-    _output: BufReader<ChildStdout>,
+pub struct Server(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    One {
+        process: Child,
+        address: SocketAddr,
+        /// Held, so that the server can go on writing to it.
+        _output: BufReader<ChildStdout>,
+    },
+    Many(Processes),
 }
 
 impl Server {
@@ -29,8 +37,17 @@ impl Server {
     ///
     /// When it does not start, or its first line does not say where it listens.
     pub fn start(binary: &str) -> Self {
+        match nodes_wanted() {
+            None => Self::alone(binary, &[]),
+            Some(count) => Self(Kind::Many(Processes::start(binary, count))),
+        }
+    }
+
+    /// The same with further arguments, and never more than one.
+    pub(crate) fn alone(binary: &str, arguments: &[String]) -> Self {
         let mut process = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,25 +55,30 @@ impl Server {
             .expect("the server starts");
         let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
         let address = listens_at(&mut output);
-        Self { process, address, _output: output }
+        Self(Kind::One { process, address, _output: output })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        match &self.0 {
+            Kind::One { address, .. } => *address,
+            Kind::Many(nodes) => nodes.address(),
+        }
     }
 
     /// The URL of a path of it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.address())
     }
 }
 
-impl Drop for Server {
+impl Drop for Kind {
     fn drop(&mut self) {
-        // Both fail only when it has ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Self::One { process, .. } = self {
+            // Both fail only when it has ended by itself.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 

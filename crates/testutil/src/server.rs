@@ -2,6 +2,9 @@
 //!
 //! [`TestServer`] is a real one: sockets, handshakes and all. It ends when dropped. For the `parlor`
 //! program as players start it there is [`process`](crate::process).
+//!
+//! With `PARLOR_TEST_NODES=3` in the environment it is three of them on a Redis of their own, behind a balancer: so the
+//! same tests tell whether many nodes are one server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use parlor_server::{Running, Server, ServerConfig, Stopped};
 use tokio::time::timeout;
 
 use crate::http::Ask;
+use crate::nodes::{Nodes, nodes_wanted};
 use crate::raw::stream_from;
 use crate::seat::WAIT_MAX;
 
@@ -21,11 +25,13 @@ use crate::seat::WAIT_MAX;
 #[derive(Debug)]
 pub struct TestServer {
     running: Running,
+    /// Others like it, and the balancer before all of them.
+    others: Option<Nodes>,
 }
 
 impl TestServer {
     /// Starts a server with what `add` gives it: games, pages. Told to stop, it waits for no game.
-    pub fn start(add: impl FnOnce(Server) -> Server) -> Self {
+    pub fn start(add: impl Fn(Server) -> Server) -> Self {
         let mut config = ServerConfig::default();
         config.games_drain_time_max = Duration::ZERO;
         Self::with_config(config, add)
@@ -36,15 +42,21 @@ impl TestServer {
     /// # Panics
     ///
     /// When it cannot listen, which needs no more than a free port.
-    pub fn with_config(mut config: ServerConfig, add: impl FnOnce(Server) -> Server) -> Self {
+    pub fn with_config(mut config: ServerConfig, add: impl Fn(Server) -> Server) -> Self {
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let running = add(Server::new(config)).start().expect("some port is free");
-        Self { running }
+        let new = || add(Server::new(config.clone()));
+        match nodes_wanted() {
+            None => Self { running: new().start().expect("some port is free"), others: None },
+            Some(count) => {
+                let (running, others) = Nodes::start(count, new);
+                Self { running, others: Some(others) }
+            }
+        }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.running.address()
+        self.others.as_ref().map_or_else(|| self.running.address(), Nodes::address)
     }
 
     /// Where it listens to operators, if that is another address.
@@ -117,6 +129,11 @@ impl TestServer {
 
     /// Stops it in good order.
     pub async fn stop(self) -> Stopped {
-        self.running.stop().await
+        let Self { running, others } = self;
+        let stopped = running.stop().await;
+        if let Some(others) = others {
+            others.stop().await;
+        }
+        stopped
     }
 }

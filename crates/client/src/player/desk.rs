@@ -125,10 +125,13 @@ impl Desk {
         let mut state = self.state.lock();
         session.last_id = state.last_id;
         state.last_id += 1;
+        // One that came to nothing was counted all the same.
+        session.attempt = session.attempt.max(state.attempt);
         state.attempt = session.attempt + 1;
     }
 
-    /// There is a connection at the seat: sends over it what is unanswered, in order.
+    /// There is a connection at the seat, the first or in the place of another: sends over it what is
+    /// unanswered, in order.
     pub(super) fn open(self: &Arc<Self>, connection: &Arc<Shared>, last_id: u64) {
         let mut state = self.state.lock();
         state.last_id = state.last_id.max(last_id);
@@ -143,8 +146,15 @@ impl Desk {
             .keys()
             .filter_map(|number| Some((*number, self.send(&state, *number).err()?)))
             .collect();
-        // With the lock held, so that nobody hears of an older status after a newer one.
-        self.status.send_replace(Status::Open);
+        // With the lock held, so that nobody hears of an older status after a newer one. Who has moved
+        // was open all along.
+        self.status.send_if_modified(|status| {
+            let is_news = !matches!(status, Status::Open);
+            if is_news {
+                *status = Status::Open;
+            }
+            is_news
+        });
         drop(state);
         for (number, error) in refused {
             self.answer(number, Err(error));

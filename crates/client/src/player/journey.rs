@@ -3,6 +3,8 @@
 //! It makes states of what the server sends about them. When it lacks what a patch builds on it asks for
 //! the state, one question at a time, and again over the next connection if it must.
 //!
+//! When the server names the room's own node, the task goes over to there while it is at its seat.
+//!
 //! It ends when the player will not come back, when it is told to stop, or when its owner drops it;
 //! whichever it is, everyone who waits at the desk hears of it.
 
@@ -22,8 +24,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::PlayerOptions;
 use super::backoff::Backoff;
+use super::crossing::{Crossing, Landing};
 use super::desk::Desk;
 use super::happenings::Queued;
+use super::is_seat_gone;
+use super::places::Places;
 use super::status::Ended;
 use super::way_in::WayIn;
 use crate::client::{Client, Options};
@@ -38,7 +43,9 @@ use crate::states::{Followed, StateFollower};
 pub(super) struct Journey<V, C> {
     desk: Arc<Desk>,
     connect: C,
-    url: String,
+    places: Places,
+    /// The address of the room's own node, which the server named and nobody went to yet.
+    named: Option<String>,
     options: Options,
     way_in: WayIn,
     /// Where the events stand that were put into the queue. `None` before the first seat.
@@ -49,12 +56,17 @@ pub(super) struct Journey<V, C> {
     states: StateFollower<V>,
     queue: mpsc::Sender<Queued<V>>,
     backoff: Backoff,
+    /// Whether the server may have given the seat to a connection of the player's own that did not live
+    /// to hear of it. Then being taken over is a loss like any other.
+    is_own_rival: bool,
     stop: CancellationToken,
 }
 
 /// How it went at the seat.
 enum Stay {
     Lost(Closed),
+    /// The seat is there over another connection.
+    Moved(Client, Events),
     Stopped,
     Unexpected(FieldErrors),
 }
@@ -78,8 +90,8 @@ enum Failure {
 impl<V, C, F, S> Journey<V, C>
 where
     V: DeserializeOwned + Send + 'static,
-    C: FnMut() -> F + Send,
-    F: Future<Output = io::Result<S>> + Send,
+    C: FnMut(String) -> F + Send,
+    F: Future<Output = io::Result<S>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     pub(super) fn new(
@@ -94,13 +106,15 @@ where
         Self {
             desk,
             connect,
-            url,
+            places: Places::new(url),
+            named: None,
             session: way_in.session().cloned(),
             way_in: way_in.with_key(),
             snapshot: None,
             states: StateFollower::new(),
             queue,
             backoff: Backoff::new(options.wait_min, options.wait_max),
+            is_own_rival: false,
             stop,
             options: options.connection,
         }
@@ -113,15 +127,19 @@ where
 
     async fn travel(&mut self) -> Ended {
         let mut wait = Duration::ZERO;
+        let mut moved = None;
         loop {
             let stop = self.stop.clone();
-            let (client, events) = tokio::select! {
-                seated = self.reach_seat(wait) => match seated {
-                    Ok(seated) => seated,
-                    Err(ended) => return ended,
+            let (client, events) = match moved.take() {
+                Some(seated) => seated,
+                None => tokio::select! {
+                    seated = self.reach_seat(wait) => match seated {
+                        Ok(seated) => seated,
+                        Err(ended) => return ended,
+                    },
+                    // Losing the race cuts a connection over which nobody plays yet.
+                    () = stop.cancelled() => return Ended::ByClient,
                 },
-                // Losing the race cuts a connection over which nobody plays yet.
-                () = stop.cancelled() => return Ended::ByClient,
             };
             let arrived = Instant::now();
             let last_id = client.session().map_or(0, |session| session.last_id);
@@ -135,7 +153,13 @@ where
                     return Ended::ByClient;
                 }
                 Stay::Unexpected(errors) => return Ended::Unexpected(errors),
-                Stay::Lost(closed) if !closed.may_reconnect() => return Ended::Connection(closed),
+                Stay::Moved(client, events) => {
+                    self.session = client.session().or_else(|| self.session.take());
+                    moved = Some((client, events));
+                }
+                Stay::Lost(closed) if !closed.may_reconnect() && !self.is_own_doing(&closed) => {
+                    return Ended::Connection(closed);
+                }
                 Stay::Lost(closed) => {
                     self.desk.lose();
                     self.backoff.at_least(wait_after(&closed));
@@ -154,6 +178,8 @@ where
         let time_max = self.options.request_time_max;
         let queue = self.queue.clone();
         let mut question = Question::default();
+        let mut crossing = self.set_out();
+        self.is_own_rival = false;
         // The server's next state may be long in coming. Who wants none has dropped the queue.
         if !self.states.is_following() && !queue.is_closed() {
             question.ask_soon();
@@ -165,6 +191,10 @@ where
                 () = self.stop.cancelled() => return Stay::Stopped,
                 place = queue.reserve() => place.ok(),
                 closed = client.shared.over() => return Stay::Lost(closed),
+                landing = Crossing::land(&mut crossing) => match self.cross(client, landing).await {
+                    Some(stay) => return stay,
+                    None => continue,
+                },
                 () = overdue(&self.desk, &client.shared, time_max) => return Stay::Lost(Closed::Silent),
             };
             if let Some(joined) = self.snapshot.take() {
@@ -186,6 +216,10 @@ where
                     }
                     continue;
                 }
+                landing = Crossing::land(&mut crossing) => match self.cross(client, landing).await {
+                    Some(stay) => return stay,
+                    None => continue,
+                },
                 incoming = events.take() => incoming,
                 () = overdue(&self.desk, &client.shared, time_max) => return Stay::Lost(Closed::Silent),
             };
@@ -204,6 +238,58 @@ where
                 (Err(errors), _) => return Stay::Unexpected(errors),
             }
         }
+    }
+
+    /// Sets out to the room's own node, if the server has named it.
+    fn set_out(&mut self) -> Option<Crossing> {
+        let named = self.named.take();
+        let url = self.places.follow(named)?;
+        let stream = (self.connect)(url.clone());
+        Some(Crossing::begin(url, stream, self.options.clone()))
+    }
+
+    /// Asks for the seat over the connection to the room's own node. Gives what has become of the stay
+    /// over the present one; `None` when it goes on.
+    ///
+    /// Until the answer is there nothing is taken from the present one: what the other tells goes on where
+    /// this one has led to, and so each event comes once.
+    async fn cross(&mut self, client: &Client, landing: Landing) -> Option<Stay> {
+        let Landing { url, connection } = landing;
+        let Some((there, events)) = connection else {
+            self.places.give_up(url);
+            return None;
+        };
+        // Without one there is no way to it over any connection.
+        let mut session = client.session()?;
+        self.desk.next_try(&mut session);
+        there.shared.follow_states();
+        let stop = self.stop.clone();
+        let answer = tokio::select! {
+            biased;
+            // Losing the race cuts the other connection.
+            () = stop.cancelled() => return Some(Stay::Stopped),
+            answer = timeout(SEAT_TIME_MAX, there.reconnect(&mut session)) => answer,
+        };
+        match answer {
+            Ok(Ok(resumed)) => {
+                // Were it sent on from there, two nodes could send it to and fro.
+                let (snapshot, _) = taken_apart(resumed);
+                if let Err(errors) = self.begin(snapshot) {
+                    return Some(Stay::Unexpected(errors));
+                }
+                self.places.arrive_at(url);
+                return Some(Stay::Moved(there, events));
+            }
+            Ok(Err(RequestError::Refused(_))) => {}
+            // No answer, but perhaps the seat.
+            Ok(Err(_)) | Err(_) => self.is_own_rival = true,
+        }
+        self.places.give_up(url);
+        None
+    }
+
+    fn is_own_doing(&self, closed: &Closed) -> bool {
+        self.is_own_rival && closed.code() == Some(CloseCode::TakenOver)
     }
 
     /// What an event is to the program, if it is anything.
@@ -263,7 +349,13 @@ where
             sleep(wait).await;
             match self.try_to_reach_seat().await {
                 Ok(seated) => return Ok(seated),
-                Err(Failure::Passing(at_least)) => self.backoff.at_least(at_least),
+                Err(Failure::Passing(at_least)) => {
+                    self.places.miss();
+                    self.backoff.at_least(at_least);
+                }
+                // Another may have its address by now, so it has not the last word.
+                Err(Failure::Final(ended))
+                    if is_for_a_node(&ended) && self.places.give_up_node() => {}
                 Err(Failure::Final(ended)) => return Err(ended),
             }
             wait = self.backoff.next();
@@ -272,29 +364,38 @@ where
 
     async fn try_to_reach_seat(&mut self) -> Result<(Client, Events), Failure> {
         let time_max = self.options.connect_time_max;
-        let Ok(Ok(stream)) = timeout(time_max, (self.connect)()).await else {
+        let url = self.places.next().to_owned();
+        let Ok(Ok(stream)) = timeout(time_max, (self.connect)(url.clone())).await else {
             return Err(Failure::Passing(Duration::ZERO));
         };
-        let connecting = Client::over(stream, &self.url, self.options.clone());
+        let connecting = Client::over(stream, &url, self.options.clone());
         let (client, events) = connecting.await.map_err(no_connection)?;
         client.shared.follow_states();
-        let snapshot = match &mut self.session {
-            None => Some(sit_down(&client, &self.way_in).await.map_err(no_seat)?),
+        let (snapshot, named) = match &mut self.session {
+            None => {
+                let mut joined = sit_down(&client, &self.way_in).await.map_err(no_seat)?;
+                let named = joined.url.take();
+                (Some(joined), named)
+            }
             Some(session) => {
                 self.desk.next_try(session);
-                match client.reconnect(session).await.map_err(no_seat)? {
-                    Resumed::Snapshot(joined) => Some(*joined),
-                    Resumed::Replayed(_) => None,
-                }
+                taken_apart(client.reconnect(session).await.map_err(no_seat)?)
             }
         };
-        // One that is not in the queue yet goes before what was missed since.
-        if let Some(joined) = snapshot {
-            let joined = self.states.begin(joined).map_err(RequestError::Unexpected);
-            self.snapshot = Some(Box::new(joined.map_err(no_seat)?));
-        }
+        self.begin(snapshot).map_err(|errors| no_seat(RequestError::Unexpected(errors)))?;
+        self.places.arrive();
+        self.named = named;
         self.session = client.session().or_else(|| self.session.take());
         Ok((client, events))
+    }
+
+    /// Goes on from the room as it is now, where the answer shows it. One that is not in the queue yet goes
+    /// before what was missed since.
+    fn begin(&mut self, snapshot: Option<Joined<Value>>) -> Result<(), FieldErrors> {
+        if let Some(joined) = snapshot {
+            self.snapshot = Some(Box::new(self.states.begin(joined)?));
+        }
+        Ok(())
     }
 }
 
@@ -344,6 +445,29 @@ async fn sit_down(client: &Client, way_in: &WayIn) -> Result<Joined<Value>, Requ
     }
 }
 
+/// The room, where the whole of it is the answer, and the address of its own node, which is no business of
+/// the program's.
+fn taken_apart(resumed: Resumed<Value>) -> (Option<Joined<Value>>, Option<String>) {
+    match resumed {
+        Resumed::Snapshot(mut joined) => {
+            let named = joined.url.take();
+            (Some(*joined), named)
+        }
+        Resumed::Replayed(replayed) => (None, replayed.url),
+    }
+}
+
+/// Whether this may be so at one node alone.
+///
+/// A seat that somebody else has taken is not among it: to ask for it once more is to take it back.
+fn is_for_a_node(ended: &Ended) -> bool {
+    match ended {
+        Ended::NoServer(_) => true,
+        Ended::NoSeat(error) => is_seat_gone(error),
+        Ended::ByClient | Ended::Connection(_) | Ended::Unexpected(_) => false,
+    }
+}
+
 fn no_connection(error: ConnectError) -> Failure {
     if error.may_retry() {
         Failure::Passing(Duration::ZERO)
@@ -383,6 +507,8 @@ fn wait_after(closed: &Closed) -> Duration {
     if closed.code().is_some_and(CloseCode::wait_first) { WAIT_FIRST } else { Duration::ZERO }
 }
 
+/// How long the room's own node may take to answer for the seat. Meanwhile the program is told nothing.
+const SEAT_TIME_MAX: Duration = Duration::from_secs(3);
 /// After a question for the state that was refused or could not be asked.
 const ASK_AGAIN_WAIT: Duration = Duration::from_secs(1);
 /// Both codes that ask to wait count what was sent in the last 10 s.

@@ -6,13 +6,17 @@
 //!
 //! - `desk` keeps what was asked until it is answered, over however many connections.
 //! - `journey` is the task.
+//! - `places` knows the addresses at which the seat may be reached, `crossing` connects to another one
+//!   while the player stays where it is.
 //! - `backoff` says how long it waits.
 //! - `happenings` is what the program takes.
 
 mod backoff;
+mod crossing;
 mod desk;
 mod happenings;
 mod journey;
+mod places;
 mod status;
 mod way_in;
 
@@ -53,6 +57,14 @@ pub use way_in::WayIn;
 /// waits as long as it takes; [`timeout`](tokio::time::timeout) bounds the wait. Dropping its future does not
 /// take back a request that was sent. [`UNANSWERED_REQUESTS_MAX`] may be unanswered, and
 /// [`PlayerOptions::requests_waiting_max`] wait behind them.
+///
+/// A server with many nodes may name the one that has the room
+/// ([`Joined::url`](crate::protocol::Joined::url)). The player then connects there beside the connection that
+/// it has, and goes over when its seat is found, of which its program notices nothing. Where
+/// that fails it stays, and does not try that address again. After a loss it goes to where it last was and to the
+/// address that it was given, by turns. This client speaks no TLS by itself, so an address with `wss` is
+/// not followed. What belongs to a connection and not to the seat, such as a subscription of listings, ends with a
+/// move as with a loss.
 ///
 /// Dropping the player cuts the connection; the seat is held for the game's grace period.
 ///
@@ -95,23 +107,21 @@ impl Player {
         way_in: impl Into<WayIn>,
         options: PlayerOptions,
     ) -> Result<(Self, Happenings<V>), ConnectError> {
-        let authority = authority(&parse(url)?);
-        let connect = move || {
-            let authority = authority.clone();
-            async move {
-                let stream = TcpStream::connect(authority).await?;
-                // A move should not wait for the acknowledgement of the one before.
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            }
+        let connect = |url: String| async move {
+            let address = authority(&parse(&url).map_err(io::Error::other)?);
+            let stream = TcpStream::connect(address).await?;
+            // A move should not wait for the acknowledgement of the one before.
+            stream.set_nodelay(true)?;
+            Ok(stream)
         };
         Self::over(connect, url, way_in, options)
     }
 
-    /// The same over streams of any kind: `connect` is called for each, and `url` is what the server
-    /// is asked for.
+    /// The same over streams of any kind: `connect` is called for each, with the address that it is to
+    /// lead to. That is `url`, or a node's that the server has named; where it knows no way it fails, and
+    /// the player stays.
     pub fn over<V, S, F>(
-        connect: impl FnMut() -> F + Send + 'static,
+        connect: impl FnMut(String) -> F + Send + 'static,
         url: &str,
         way_in: impl Into<WayIn>,
         options: PlayerOptions,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod connecting;
+mod moving;
 mod players;
 mod returning;
 mod script;

@@ -22,20 +22,34 @@ use crate::script::{PIPE_BYTES, Script, joined, welcome};
 
 /// The far ends of a player's connections.
 pub(crate) struct Lines {
-    pipes: mpsc::Receiver<DuplexStream>,
+    /// With the address that each is to lead to.
+    pipes: mpsc::Receiver<(String, DuplexStream)>,
     codec: Codec,
 }
 
 impl Lines {
     /// The player's next connection, greeted.
     pub(crate) async fn accept(&mut self) -> Script {
-        let far = self.pipes.recv().await.expect("the player connects");
+        let far = self.pipe().await;
+        Script::serve(far, self.codec, welcome()).await
+    }
+
+    /// The player's next connection, greeted, which leads to `url`.
+    pub(crate) async fn accept_at(&mut self, url: &str) -> Script {
+        let far = self.pipe_at(url).await;
         Script::serve(far, self.codec, welcome()).await
     }
 
     /// The player's next connection, not answered to.
     pub(crate) async fn pipe(&mut self) -> DuplexStream {
-        self.pipes.recv().await.expect("the player connects")
+        self.pipes.recv().await.expect("the player connects").1
+    }
+
+    /// The player's next connection, which leads to `url`, not answered to.
+    pub(crate) async fn pipe_at(&mut self, url: &str) -> DuplexStream {
+        let (led_to, far) = self.pipes.recv().await.expect("the player connects");
+        assert_eq!(led_to, url);
+        far
     }
 
     /// Whether the player will never connect again.
@@ -59,27 +73,34 @@ pub(crate) fn set_out_for<V: DeserializeOwned + Send + 'static>(
 ) -> (Lines, Player, Happenings<V>) {
     let (ends, pipes) = mpsc::channel(1);
     let codec = options.connection.codec;
-    let connect = move || {
+    let connect = move |url| {
         let ends = ends.clone();
         async move {
             let (near, far) = tokio::io::duplex(PIPE_BYTES);
-            ends.send(far).await.map_err(io::Error::other)?;
+            ends.send((url, far)).await.map_err(io::Error::other)?;
             Ok(near)
         }
     };
-    let url = "ws://parlor.test/ws";
-    let (player, happenings) = Player::over(connect, url, way_in, options).unwrap();
+    let (player, happenings) = Player::over(connect, HOME, way_in, options).unwrap();
     (Lines { pipes, codec }, player, happenings)
 }
 
 /// A player at its seat, which has the room.
 pub(crate) async fn seated(options: PlayerOptions) -> (Lines, Script, Player, Happenings<Value>) {
+    seated_with(joined(), options).await
+}
+
+/// The same, where this was the answer to `create_room`.
+pub(crate) async fn seated_with(
+    answer: Value,
+    options: PlayerOptions,
+) -> (Lines, Script, Player, Happenings<Value>) {
     let room = new_room("count", PlayerName::parse("Ada").unwrap());
     let (mut lines, player, mut happenings) = set_out(room, options);
     let mut script = lines.accept().await;
     let request = script.hear().await;
     assert_eq!(request["type"], "create_room");
-    script.answer(&request, joined()).await;
+    script.answer(&request, answer).await;
     let first = happenings.next().await.unwrap();
     assert!(matches!(first, Happening::Snapshot(_)), "{first:?}");
     (lines, script, player, happenings)
@@ -327,6 +348,9 @@ async fn request_that_is_not_answered_in_time_is_sent_again_over_another_connect
     script.answer(&first, json!({"seq": 11})).await;
     assert_eq!(asking.await.unwrap().unwrap().seq, 11);
 }
+
+/// The address that each player is given.
+pub(crate) const HOME: &str = "ws://parlor.test/ws";
 
 /// The answer to `reconnect` when what was missed after `seq` follows.
 pub(crate) fn replayed(seq: u64) -> Value {

@@ -4,6 +4,7 @@
 //! the client's socket takes it there: beyond a window of messages under way it stays here, where newer states take
 //! the places of older ones, and where a client that is too slow is found out.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -103,6 +104,21 @@ impl HostLink {
         }
     }
 
+    /// Resolves when nothing waits for the client.
+    async fn is_empty(&self) {
+        let mut is_asked = false;
+        poll_fn(|cx| {
+            if self.outlet.outbox.is_empty() {
+                return Poll::Ready(());
+            }
+            if !std::mem::replace(&mut is_asked, true) {
+                self.outlet.outbox.when_empty(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// A frame is handled: whether the client still has its seat.
     fn has_handled(self: &Arc<Self>, attached: bool) {
         self.window.lock().handled = Some(attached);
@@ -194,6 +210,10 @@ async fn serve(
     while let Some((kind, frame)) = frames.recv().await {
         if let Handled::Pending(rest) = connection.handle(kind, &frame) {
             rest.await;
+        }
+        // As for any other client: before more is asked, what was asked for is given.
+        while link.outlet.outbox.is_filling() {
+            link.is_empty().await;
         }
         let attached = connection.seat.held().is_some();
         link.has_handled(attached);

@@ -36,7 +36,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use parlor_protocol::{ErrorCode, ErrorDetail, Player, RoomCode, RoomInfo};
+use parlor_protocol::{CloseCode, ErrorCode, ErrorDetail, Player, RoomCode, RoomInfo};
 use parlor_store::{DynBus, DynRoomDirectory, NodeRecord, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -208,12 +208,13 @@ impl Cluster {
         self.config.url.as_deref()
     }
 
-    /// Other nodes that are there, and links with them: of clients here, and of clients there.
+    /// Other nodes that are there and heard, and links with them: of clients here, and of clients there.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let peers = self.peers();
         let links = peers.iter().map(|peer| peer.link_counts());
         let (here, there) = links.fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
-        (peers.len(), here, there)
+        let heard = peers.iter().filter(|peer| peer.is_followed()).count();
+        (heard, here, there)
     }
 
     /// Whether the directory knows that this node is there.
@@ -278,6 +279,10 @@ impl Cluster {
 
     /// Says goodbye to the other nodes, so that nobody waits for this one's lease to end.
     pub(crate) async fn leave(&self) {
+        // Whoever was served here for another node is told what those with a socket here will be.
+        self.for_each_relayed(|outlet| {
+            outlet.outbox.close(CloseCode::GoingAway.as_u16(), "the server is going away");
+        });
         // One that is saying that it is there has done so when it is said that it is not.
         let turn = self.nodes.turn().await;
         self.has_left.store(true, Ordering::Relaxed);

@@ -58,9 +58,11 @@ impl Nodes {
         let is_late = gap.is_some_and(|gap| gap >= lease - 2 * (lease / super::BEATS_PER_LEASE));
         standing.last_beat = Some(began);
         standing.memory = Some(beat.memory.clone());
-        // One that has just begun cannot know what was lost before.
-        if was_away || is_late || is_first {
-            standing.unsettled_until = Some(Instant::now() + lease);
+        // One that has just begun cannot know what was lost before, unless that is long ago.
+        let is_young = beat.memory_age < lease;
+        if was_away || is_late || (is_first && is_young) {
+            let known_by_now = if is_first { beat.memory_age } else { Duration::ZERO };
+            standing.unsettled_until = Some(Instant::now() + (lease - known_by_now));
         }
         was_away
     }

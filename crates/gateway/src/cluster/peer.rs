@@ -312,6 +312,11 @@ impl Peer {
         self.heard.lock().last.elapsed() < silence_max
     }
 
+    /// Whether all that it tells is heard.
+    pub(super) fn is_followed(&self) -> bool {
+        matches!(self.heard.lock().stream, Following::Next(..))
+    }
+
     /// What it tells next begins anew: what it has told so far is forgotten.
     pub(super) fn forget_stream(&self) {
         let mut heard = self.heard.lock();

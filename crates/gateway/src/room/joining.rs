@@ -48,7 +48,7 @@ impl<G: Game> GameRoom<G> {
         )?;
         let player = commit.seated.expect("a join gives a seat");
         let hold = self.seat(inner, commit, player, None, link, |inner, snapshot| {
-            let joined = self.picture(inner, snapshot, player, Some(shown))?;
+            let joined = self.picture(inner, snapshot, player, Some(shown), link)?;
             greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         self.shared.sessions.seated(digest, self.code);
@@ -71,7 +71,7 @@ impl<G: Game> GameRoom<G> {
         }
         let NewToken { shown, digest } = token;
         let hold = self.come_back(inner, now, player, None, link, |inner, snapshot| {
-            let joined = self.picture(inner, snapshot, player, Some(shown))?;
+            let joined = self.picture(inner, snapshot, player, Some(shown), link)?;
             greeting(link, to, &joined, told_whole(&inner.feed, &joined, true))
         })?;
         // Last, for the old token is void from here on: a refusal must leave it as it was.
@@ -109,7 +109,7 @@ impl<G: Game> GameRoom<G> {
                 match replay {
                     Some(greeting) => Ok(greeting),
                     None => {
-                        let joined = self.picture(inner, snapshot, player, None)?;
+                        let joined = self.picture(inner, snapshot, player, None, link)?;
                         let holds = told_whole(&inner.feed, &joined, false);
                         greeting(link, to, &Resumed::Snapshot(Box::new(joined)), holds)
                     }
@@ -208,6 +208,7 @@ impl<G: Game> GameRoom<G> {
             epoch: inner.feed.epoch.clone(),
             seq: *last_seq,
             last_id: inner.room.last_id(player),
+            url: self.shared.direct_url(&link.outlet),
         });
         // Whatever it holds, the next state that it gets is whole.
         let holds = Holds {
@@ -252,6 +253,7 @@ impl<G: Game> GameRoom<G> {
         snapshot: &Snapshot<G>,
         player: PlayerId,
         token: Option<Secret>,
+        link: &Link,
     ) -> Result<Joined<Tree>, Refusal> {
         let viewer = viewer_of(snapshot, player);
         let (seq, version, phase, roster, state, chat) = match inner.feed.then(viewer) {
@@ -280,6 +282,7 @@ impl<G: Game> GameRoom<G> {
             players: roster.seats().map(to_wire::player).collect(),
             state,
             chat,
+            url: self.shared.direct_url(&link.outlet),
         })
     }
 }

@@ -145,6 +145,7 @@ pub(crate) fn responses() -> Vec<Sample> {
         epoch: "e-1".into(),
         seq: 41,
         last_id: 7,
+        url: Some(NODE.to_owned()),
     };
     let snapshot =
         StateSnapshot { seq: 42, version: 9, phase: Phase::Playing, state: json!({ "turn": 1 }) };
@@ -318,6 +319,9 @@ pub(crate) fn id() -> RequestId {
 /// Too large for 32 bits, as every real time is.
 const NOW: u64 = 1_764_000_000_000;
 
+/// Where a room's own node can be reached.
+const NODE: &str = "wss://node-2.example.com/ws";
+
 impl Sample {
     fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
@@ -380,6 +384,7 @@ fn joined() -> Joined<Value> {
         players: vec![player(1, "Ada")],
         state: json!({ "scores": { "1": 350 } }),
         chat: vec![chat_message()],
+        url: Some(NODE.to_owned()),
     }
 }
 

@@ -21,11 +21,9 @@ use url::form_urlencoded;
 use super::{
     Answer,
     admin::{Samples, Sessions},
-    answer, body,
-    pages::is_host_byte,
-    wrong_method,
+    answer, body, wrong_method,
 };
-use crate::{live::Live, transport::handshake::bearer, visitor::Visitor};
+use crate::{config::is_host_byte, live::Live, transport::handshake::bearer, visitor::Visitor};
 
 /// What the addresses under `/api` stand on.
 #[derive(Clone, Debug)]
@@ -55,17 +53,18 @@ impl Api {
         }
     }
 
-    pub(super) fn room(
+    pub(super) async fn room(
         &self,
-        request: &Request<Incoming>,
+        method: &Method,
+        headers: &HeaderMap,
         code: &str,
         live: &Live,
         visitor: &Visitor,
     ) -> Answer {
         let code = RoomCode::parse(code);
-        match *request.method() {
+        match *method {
             Method::GET | Method::HEAD => self.show_room(code, visitor).await,
-            Method::DELETE => match self.check_admin(request.headers(), live, visitor) {
+            Method::DELETE => match self.check_admin(headers, live, visitor) {
                 Ok(()) => self.close_room(code).await,
                 Err(error) => unauthorized(error),
             },

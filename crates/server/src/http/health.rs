@@ -68,13 +68,19 @@ pub(super) async fn health(gateway: &Gateway) -> Answer {
 
 async fn look(gateway: &Gateway) -> (Status, BTreeMap<&'static str, Dependency>) {
     let (driver, sessions) = tokio::join!(driver(gateway), sessions(gateway));
-    let all_answer = driver.status == Status::Ok && sessions.status == Status::Ok;
+    let mut dependencies = BTreeMap::from([("driver", driver), ("sessions", sessions)]);
+    if let Some(has_lease) = gateway.has_lease() {
+        let outcome =
+            if has_lease { Ok(()) } else { Err("other nodes do not know that this one is there") };
+        dependencies.insert("nodes", timed(std::future::ready(outcome)).await);
+    }
+    let all_answer = dependencies.values().all(|one| one.status == Status::Ok);
     let status = match (all_answer, gateway.is_draining()) {
         (false, _) => Status::Down,
         (true, true) => Status::Draining,
         (true, false) => Status::Ok,
     };
-    (status, BTreeMap::from([("driver", driver), ("sessions", sessions)]))
+    (status, dependencies)
 }
 
 async fn driver(gateway: &Gateway) -> Dependency {

@@ -192,7 +192,8 @@ impl<E: Endpoint> Site<E> {
             (Some(Route::Rooms), Some(api)) => api.rooms(request, visitor).await,
             (Some(Route::Room), Some(api)) => {
                 let code = matched.as_ref().ok().and_then(|matched| matched.params.get("room"));
-                api.room(&request, code.unwrap_or_default(), live, visitor)
+                let (method, headers) = (request.method().clone(), request.headers().clone());
+                api.room(&method, &headers, code.unwrap_or_default(), live, visitor).await
             }
             (Some(Route::Admin(route)), Some(api)) => {
                 let params = matched.as_ref().ok().map(|matched| &matched.params);
@@ -301,7 +302,9 @@ impl<E: Endpoint> Site<E> {
         };
         match page {
             None => answer::error(StatusCode::NOT_FOUND, NOT_FOUND, "nothing is at this address"),
-            Some(page) if is_read(request.method()) => page.answer(request.headers()),
+            Some(page) if is_read(request.method()) => {
+                page.answer(request.headers(), &live.other_nodes)
+            }
             Some(_) => wrong_method(READ_METHODS),
         }
     }

@@ -18,6 +18,7 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
 use super::Answer;
+use crate::config::{NodeOrigin, is_host_byte};
 
 /// One file, ready to be sent.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Page {
     }
 
     /// The page, or 304 if the client has it.
-    pub(super) fn answer(&self, request: &HeaderMap) -> Answer {
+    pub(super) fn answer(&self, request: &HeaderMap, other_nodes: &[NodeOrigin]) -> Answer {
         let mut answer = if self.is_known_to(request) {
             let mut answer = Response::new(Full::default());
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -86,7 +87,7 @@ impl Page {
         // Asked for again each time, and mostly answered with 304: a new version of the server
         // never meets half a page of the old one.
         set(CACHE_CONTROL, "no-cache");
-        set(CONTENT_SECURITY_POLICY, &content_security_policy(request));
+        set(CONTENT_SECURITY_POLICY, &content_security_policy(request, other_nodes));
         set(REFERRER_POLICY, "no-referrer");
         set(X_CONTENT_TYPE_OPTIONS, "nosniff");
         answer
@@ -103,8 +104,8 @@ impl Page {
     }
 }
 
-/// Everything from here, nothing inline, nobody's frame.
-fn content_security_policy(request: &HeaderMap) -> String {
+/// Everything from here, nothing inline, nobody's frame; sockets also to nodes that are known.
+fn content_security_policy(request: &HeaderMap, other_nodes: &[NodeOrigin]) -> String {
     let mut policy = String::from(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'",
@@ -115,11 +116,10 @@ fn content_security_policy(request: &HeaderMap) -> String {
     if let Some(host) = host.filter(|host| !host.is_empty() && host.bytes().all(is_host_byte)) {
         policy.push_str(&format!(" ws://{host} wss://{host}"));
     }
+    for node in other_nodes {
+        policy.push_str(&format!(" {node}"));
+    }
     policy
-}
-
-pub(super) fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
 }
 
 fn etag(hash: &[u8]) -> String {

@@ -15,6 +15,10 @@
  * once. The seat is kept for this tab, so that `connect({ room: "K7PMW2QX" })` goes on
  * after a reload. What is on the page is not its business.
  *
+ * A server with many nodes may name the one that has the room. The client connects there beside its socket and goes
+ * over when its seat is found, of which nobody hears; where that fails it stays. The page's Content Security Policy
+ * must allow the node (`other_nodes` in the server's settings).
+ *
  * The client is always in one of four states, shown by `client.status`:
  *
  *     connecting --> open <--> resuming
@@ -32,6 +36,7 @@
  *   `player_joined`, `game_finished`, `room_list_update`, ... Also those this client does not know.
  */
 
+import { Places } from "./parlor/places.js";
 import { Room } from "./parlor/room.js";
 import { forgetSession, loadSession, saveSession } from "./parlor/storage.js";
 
@@ -44,6 +49,10 @@ const UNANSWERED_MAX = 32;
 const WAITING_MAX = 64;
 /** How long a new socket may take to greet, and to answer `reconnect`. */
 const GREETING_MS_MAX = 10_000;
+/** How long the room's own node may take to greet. Nobody waits for it. */
+const NODE_GREETING_MS_MAX = 5_000;
+/** How long it may take to answer `reconnect`. */
+const NODE_SEAT_MS_MAX = 3_000;
 /** How long a `ping` may stay unanswered. */
 const PING_MS_MAX = 5_000;
 /** The first delay before connecting again; doubled each time up to the longest. */
@@ -64,6 +73,7 @@ const FINAL_CLOSE = new Map([
   [4003, { code: "KICKED", message: "removed from the room by its host" }],
   [4004, { code: "ROOM_CLOSED", message: "the room has closed" }],
 ]);
+const TAKEN_OVER = 4001;
 const PENALTY_CLOSE = new Set([4400, 4429]);
 const JOINING = new Set(["create_room", "join_room", "quick_match"]);
 
@@ -102,7 +112,7 @@ export class Client extends EventTarget {
   /** The room this client sits in, as far as it is known. @type {Room|null} */ room = null;
   /** The server's limits, once it has greeted. @type {{maxMessageBytes: number}|null} */ limits = null;
 
-  #url;
+  /** @type {Places} */ #places;
   #protocols = ["parlor.v1.json"];
   /** @type {import("./parlor/storage.js").Session|null} */ #session;
   /** @type {WebSocket|null} */ #socket = null;
@@ -118,12 +128,15 @@ export class Client extends EventTarget {
   #heardAt = 0;
   #clockOffset = 0;
   #resyncing = false;
+  /** The socket to the room's own node, on its way to the seat. @type {Move|null} */ #move = null;
+  /** Whether the server may have given the seat to such a socket after it was given up. */ #isOwnRival = false;
+  /** Whether listings are told to the present socket. */ #isSubscribed = false;
   #onOffline = () => this.#networkGone();
   #onOnline = () => this.#networkBack();
 
   constructor(url, session, accessToken) {
     super();
-    this.#url = url;
+    this.#places = new Places(url);
     // A browser can send it in no other place: not in a header, and never in the address, which is logged.
     if (accessToken) this.#protocols.push("access_token", accessToken);
     this.#session = session;
@@ -207,15 +220,27 @@ export class Client extends EventTarget {
   #open() {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
-    const socket = new WebSocket(this.#url, this.#protocols);
+    this.#isOwnRival = false;
+    this.#isSubscribed = false;
+    this.#use(new WebSocket(this.#places.next, this.#protocols));
+    this.#silenceTimer = setTimeout(() => this.#drop(), GREETING_MS_MAX);
+  }
+
+  #use(socket) {
     this.#socket = socket;
     // A socket that was given up may still have things to say.
     const current = (handle) => (event) => {
       if (this.#socket === socket) handle(event);
     };
     socket.onmessage = current((event) => this.#receive(event.data));
-    socket.onclose = current((event) => this.#lost(event.code));
-    this.#silenceTimer = setTimeout(() => this.#drop(), GREETING_MS_MAX);
+    socket.onclose = current((event) => this.#closed(event.code));
+    socket.onerror = null; // it closes as well
+  }
+
+  #closed(code) {
+    // The seat may be taken over by the client's own move, which its answer tells.
+    if (this.#move?.isAsking) this.#move.closedWith = code;
+    else this.#lost(code);
   }
 
   /** Gives the socket up without waiting for its closing handshake, which a dead network never ends. */
@@ -227,12 +252,14 @@ export class Client extends EventTarget {
 
   #lost(code) {
     this.#socket = null;
+    this.#endMove();
     clearTimeout(this.#silenceTimer);
     const final = FINAL_CLOSE.get(code);
-    if (final) {
+    if (final && !(code === TAKEN_OVER && this.#isOwnRival)) {
       this.#finish(final);
       return;
     }
+    if (!this.#openedAt) this.#places.miss();
     if (this.#openedAt && Date.now() - this.#openedAt > STABLE_MS) this.#tries = 0;
     this.#openedAt = 0;
     if (PENALTY_CLOSE.has(code)) this.#delayAtLeast = Math.max(this.#delayAtLeast, PENALTY_MS);
@@ -266,6 +293,7 @@ export class Client extends EventTarget {
   #finish(reason) {
     if (this.status === "closed") return;
     this.#socket = null;
+    this.#endMove();
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#silenceTimer);
     globalThis.removeEventListener?.("offline", this.#onOffline);
@@ -310,6 +338,97 @@ export class Client extends EventTarget {
     }, PING_MS_MAX);
   }
 
+  // The way to the room's own node, while the present socket goes on.
+
+  /**
+   * @typedef {object} Move
+   * @property {string} url
+   * @property {WebSocket} socket
+   * @property {number} timer
+   * @property {boolean} isAsking  Whether it has asked for the seat and was not answered.
+   * @property {object|null} welcome  What the node greeted with, and when.
+   * @property {number|null} closedWith  The code with which the present socket was closed meanwhile.
+   */
+
+  /** Sets out to the room's own node, if the server has named it. @param {string|undefined} named */
+  #moveTo(named) {
+    const url = this.#places.follow(named);
+    // Listings are told to a socket and not to a seat, so they would end.
+    if (!url || this.#isSubscribed) return;
+    let socket;
+    try {
+      socket = new WebSocket(url, this.#protocols);
+    } catch {
+      // No address after all, or in clear on a page that is not.
+      this.#places.giveUp(url);
+      return;
+    }
+    const move = { url, socket, timer: undefined, isAsking: false, welcome: null, closedWith: null };
+    this.#endMove();
+    this.#move = move;
+    const current = (handle) => (event) => {
+      if (this.#move === move) handle(event);
+    };
+    socket.onmessage = current((event) => this.#moving(JSON.parse(event.data)));
+    socket.onclose = current(() => this.#stay());
+    // Chromium never closes one that the page's policy forbids.
+    socket.onerror = socket.onclose;
+    move.timer = setTimeout(() => this.#stay(), NODE_GREETING_MS_MAX);
+  }
+
+  /** Takes in what the node says before the seat is there. */
+  #moving({ type, success, data }) {
+    const move = this.#move;
+    if (type === "welcome") {
+      if (this.#isSubscribed) {
+        this.#endMove();
+        return;
+      }
+      move.welcome = { ...data, at: Date.now() };
+      move.isAsking = true;
+      clearTimeout(move.timer);
+      move.timer = setTimeout(() => this.#stay(), NODE_SEAT_MS_MAX);
+      this.#askForSeat(move.socket);
+    } else if (type === "reconnect_result") {
+      move.isAsking = false;
+      if (success) this.#arrive(data);
+      else this.#stay();
+    }
+  }
+
+  /** The seat is there. What the present socket has told since it was asked for is told again, and known by its number. */
+  #arrive(data) {
+    const { url, socket, timer, welcome } = this.#move;
+    clearTimeout(timer);
+    this.#move = null;
+    const late = this.#socket;
+    this.#places.arrive(url);
+    this.#use(socket);
+    this.#greeted(welcome);
+    this.#heardAt = Date.now();
+    // Were a `url` of this answer followed, two nodes could send the client to and fro.
+    this.#resume(data);
+    late.close();
+  }
+
+  /** Gives up the move and goes on over the socket that there is, if it has not been closed meanwhile. */
+  #stay() {
+    const { url, isAsking, closedWith } = this.#move;
+    // No answer, but perhaps the seat. Then being taken over is a loss like any other.
+    if (isAsking) this.#isOwnRival = true;
+    this.#places.giveUp(url);
+    this.#endMove();
+    if (closedWith !== null) this.#lost(closedWith);
+  }
+
+  #endMove() {
+    if (!this.#move) return;
+    const { socket, timer } = this.#move;
+    this.#move = null;
+    clearTimeout(timer);
+    socket.close();
+  }
+
   // What arrives.
 
   #receive(text) {
@@ -323,14 +442,19 @@ export class Client extends EventTarget {
     else this.#happened(type, message.seq, data);
   }
 
-  #welcomed({ heartbeatMs, limits, serverTime }) {
+  #welcomed(data) {
+    this.#greeted({ ...data, at: Date.now() });
+    if (this.#session) this.#askForSeat(this.#socket);
+    else this.#ready();
+  }
+
+  #greeted({ heartbeatMs, limits, serverTime, at }) {
     this.#heartbeatMs = heartbeatMs;
-    this.#clockOffset = serverTime - Date.now();
+    this.#clockOffset = serverTime - at;
     this.limits = limits;
-    if (!this.#session) {
-      this.#ready();
-      return;
-    }
+  }
+
+  #askForSeat(socket) {
     const session = this.#session;
     // Rising by the clock, so that the window opened last holds the seat, whichever tried more often.
     session.attempt = Math.max(session.attempt + 1, Date.now());
@@ -338,17 +462,21 @@ export class Client extends EventTarget {
     // Without a room there is no state to build on, and the server sends all of it.
     const known = this.room ? { epoch: this.room.epoch, lastSeq: this.room.seq } : {};
     const data = { sessionToken: session.token, attempt: session.attempt, ...known };
-    this.#socket.send(JSON.stringify({ type: "reconnect", data }));
+    socket.send(JSON.stringify({ type: "reconnect", data }));
   }
 
   #resumed({ success, data, error }) {
+    const isGone = error?.code === "SESSION_INVALID" || error?.code === "ROOM_CLOSED";
     if (success) {
-      if (data.resumed === "snapshot") this.#seat(data);
-      this.#ready();
+      this.#resume(data);
+      this.#moveTo(data.url);
     } else if (error.retryable) {
       this.#delayAtLeast = error.details?.retryAfterMs ?? 0;
       this.#drop();
-    } else if (this.#hasLeft(error.code)) {
+    } else if (isGone && this.#places.giveUpNode()) {
+      // Another server may have that address by now, so it has not the last word.
+      this.#drop();
+    } else if (isGone && this.#hasLeft()) {
       this.#ready();
     } else {
       const socket = this.#socket;
@@ -358,9 +486,13 @@ export class Client extends EventTarget {
     }
   }
 
+  #resume(data) {
+    if (data.resumed === "snapshot") this.#seat(data);
+    this.#ready();
+  }
+
   /** Whether the seat is gone because it was left, and only the answer was lost. Then that has succeeded. */
-  #hasLeft(code) {
-    if (code !== "SESSION_INVALID" && code !== "ROOM_CLOSED") return false;
+  #hasLeft() {
     const leaving = [...this.#unanswered].find(([, request]) => request.type === "leave_room");
     if (!leaving) return false;
     this.#answered({ type: "leave_room_result", id: leaving[0], success: true, data: {} });
@@ -369,11 +501,13 @@ export class Client extends EventTarget {
 
   #ready() {
     this.#openedAt = Date.now();
+    this.#places.arrive(this.#places.next);
     this.#delayAtLeast = 0;
     this.#resyncing = false;
     this.#watchSilence();
     for (const { text } of this.#unanswered.values()) this.#socket.send(text);
-    this.#setStatus("open");
+    // Who has moved was open all along.
+    if (this.status !== "open") this.#setStatus("open");
     this.#pump();
   }
 
@@ -409,7 +543,12 @@ export class Client extends EventTarget {
       };
       saveSession(this.#session);
       this.#seat(data);
+      this.#places.forgive();
+      this.#moveTo(data.url);
+    } else if (type === "subscribe_rooms") {
+      this.#isSubscribed = true;
     } else if (type === "leave_room" && this.room) {
+      this.#endMove();
       forgetSession(this.room.roomId);
       this.#session = null;
       this.room = null;

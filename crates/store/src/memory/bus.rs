@@ -13,8 +13,10 @@ use crate::{Bus, StoreError};
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBus {
     /// Who listens to which inbox. Those who have stopped are found out by the next message.
-    inboxes: Arc<Mutex<HashMap<String, Vec<mpsc::Sender<Vec<u8>>>>>>,
+    inboxes: Arc<Mutex<HashMap<String, Listeners>>>,
 }
+
+type Listeners = Vec<mpsc::Sender<Vec<u8>>>;
 
 impl MemoryBus {
     /// A bus that nobody listens to yet.

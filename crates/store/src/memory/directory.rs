@@ -18,12 +18,20 @@ pub struct MemoryRoomDirectory {
     table: Arc<Mutex<Table>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     rooms: HashMap<String, (Instant, Ownership)>,
     nodes: BTreeMap<String, (Instant, NodeRecord)>,
-    /// How often everything was forgotten.
+    /// How often everything was forgotten, and when that was last.
     memory: u64,
+    since: Instant,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        let (rooms, nodes) = (HashMap::new(), BTreeMap::new());
+        Self { rooms, nodes, memory: 0, since: Instant::now() }
+    }
 }
 
 impl MemoryRoomDirectory {
@@ -100,7 +108,8 @@ impl RoomDirectory for MemoryRoomDirectory {
         table.nodes.retain(|_, (expiry, _)| *expiry > now);
         let was_held = table.nodes.insert(node.node.clone(), (now + lease, node.clone())).is_some();
         let nodes = table.nodes.values().map(|(_, record)| record.clone()).collect();
-        Ok(Beat { nodes, was_held, memory: table.memory.to_string() })
+        let (memory, memory_age) = (table.memory.to_string(), now - table.since);
+        Ok(Beat { nodes, was_held, memory, memory_age })
     }
 
     async fn leave(&self, node: &str) -> Result<(), StoreError> {

@@ -70,9 +70,11 @@ async fn listen_for_ever(
     inbox: &mpsc::Sender<Vec<u8>>,
 ) -> Infallible {
     let mut delay = RECONNECT_DELAY_MIN;
+    let mut attempt = 0_usize;
     loop {
         let began = Instant::now();
-        listen_once(redis, subscribe, inbox).await;
+        listen_once(redis, subscribe, inbox, attempt).await;
+        attempt = attempt.wrapping_add(1);
         if began.elapsed() > RECONNECT_DELAY_MAX * 2 {
             delay = RECONNECT_DELAY_MIN;
         }
@@ -82,7 +84,12 @@ async fn listen_for_ever(
 }
 
 /// Listens over one connection until it is lost. Why is of no use to anyone: the next thing is to connect again.
-async fn listen_once(redis: &Redis, subscribe: &Cmd, inbox: &mpsc::Sender<Vec<u8>>) {
+async fn listen_once(
+    redis: &Redis,
+    subscribe: &Cmd,
+    inbox: &mpsc::Sender<Vec<u8>>,
+    attempt: usize,
+) {
     let ear = Arc::new(Ear::new(inbox.clone()));
     let hears = Arc::clone(&ear);
     let config = AsyncConnectionConfig::new()
@@ -92,7 +99,7 @@ async fn listen_once(redis: &Redis, subscribe: &Cmd, inbox: &mpsc::Sender<Vec<u8
             hears.hear(push);
             Ok::<(), Infallible>(())
         });
-    let connect = redis.address().subscribe(subscribe, &config);
+    let connect = redis.address().subscribe(subscribe, &config, attempt);
     let Ok(Ok(mut connection)) = timeout(CONNECT_TIME_MAX, connect).await else { return };
     let mut heard = 0;
     loop {

@@ -19,8 +19,6 @@ use crate::{Beat, Claim, NodeRecord, Ownership, RoomDirectory, StoreError};
 #[derive(Clone, Debug)]
 pub struct RedisRoomDirectory {
     redis: Redis,
-    /// What the directory's memory is to be called, if it has no name yet.
-    memory: String,
     /// Of each node, which lease this has heard that it holds.
     leases: Arc<Mutex<HashMap<String, String>>>,
 }
@@ -28,7 +26,7 @@ pub struct RedisRoomDirectory {
 impl RedisRoomDirectory {
     /// A directory over this way.
     pub fn new(redis: Redis) -> Self {
-        Self { redis, memory: random_name(), leases: Arc::default() }
+        Self { redis, leases: Arc::default() }
     }
 
     fn room(&self, room: &str) -> String {
@@ -88,22 +86,17 @@ impl RoomDirectory for RedisRoomDirectory {
         let known = self.leases.lock().get(&node.node).cloned().unwrap_or_default();
         let keys = [&*self.expiries(), &self.abouts(), &self.redis.key("memory", NODES_TAG)];
         let life = lease.saturating_mul(LIFE_LEASES).max(LIFE_MIN);
-        let arguments = [
-            &*node.node,
-            &node.about,
-            &millis(lease),
-            &millis(life),
-            &self.memory,
-            &known,
-            &random_name(),
-        ];
-        let (was_held, lease, memory, abouts): (bool, String, String, HashMap<String, String>) =
+        let arguments =
+            [&*node.node, &node.about, &millis(lease), &millis(life), &known, &random_name()];
+        type Answer = (bool, String, String, u64, HashMap<String, String>);
+        let (was_held, lease, memory, age, abouts): Answer =
             self.redis.run_script(&BEAT, &keys, &arguments).await?;
         self.leases.lock().insert(node.node.clone(), lease);
         let mut nodes: Vec<NodeRecord> =
             abouts.into_iter().map(|(node, about)| NodeRecord { node, about }).collect();
         nodes.sort_unstable_by(|one, other| one.node.cmp(&other.node));
-        Ok(Beat { nodes, was_held, memory })
+        let memory_age = Duration::from_millis(age);
+        Ok(Beat { nodes, was_held, memory, memory_age })
     }
 
     async fn leave(&self, node: &str) -> Result<(), StoreError> {
@@ -147,9 +140,12 @@ static RELEASE: Script = Script::new(
     return redis.status_reply('OK')",
 );
 
-/// Arguments: the node, what it says of itself, for how long, how long the keys live, what the memory is called if it has
-/// no name, the lease that the node has heard of, and the name of a new one. Answers whether it held that lease, the one
-/// that it holds now, the memory's name, and what all nodes say of themselves.
+/// Arguments: the node, what it says of itself, for how long, how long the keys live, the lease that the node has heard
+/// of, and a new name. Answers whether the node held that lease, the one that it holds now, what the directory's memory is
+/// called and how old it is, in milliseconds, and what all nodes say of themselves.
+///
+/// The new name is for what has none: a lease that begins, and, with the time, the memory of a server that has forgotten everything. It is
+/// another one each time, or a memory would be called the same after it was lost.
 ///
 /// A lease has a name since a beat may be done without its answer being heard. It begins a lease, and when it is tried
 /// again that one must not look as if it had been held all the time.
@@ -162,15 +158,17 @@ static BEAT: Script = Script::new(
         redis.call('HDEL', KEYS[2], node)
     end
     local held = redis.call('HGET', KEYS[2], ARGV[1])
-    local was_held = held and string.sub(held, 1, 32) == ARGV[6]
-    local lease = was_held and ARGV[6] or ARGV[7]
+    local was_held = held and string.sub(held, 1, 32) == ARGV[5]
+    local lease = was_held and ARGV[5] or ARGV[6]
     redis.call('ZADD', KEYS[1], shown(now + ARGV[3]), ARGV[1])
     redis.call('HSET', KEYS[2], ARGV[1], lease .. ARGV[2])
-    redis.call('SET', KEYS[3], ARGV[5], 'NX')
+    redis.call('SET', KEYS[3], ARGV[6] .. shown(now), 'NX')
     for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[4]) end
     local abouts = redis.call('HGETALL', KEYS[2])
     for at = 2, #abouts, 2 do abouts[at] = string.sub(abouts[at], 33) end
-    return {was_held and 1 or 0, lease, redis.call('GET', KEYS[3]), abouts}",
+    local memory = redis.call('GET', KEYS[3])
+    local age = math.max(now - tonumber(string.sub(memory, 33)), 0)
+    return {was_held and 1 or 0, lease, memory, age, abouts}",
 );
 
 /// Argument: the node.

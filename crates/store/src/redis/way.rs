@@ -3,15 +3,16 @@
 //! An [`Address`] opens nothing. A [`Way`] connects when it is first used and comes back by itself; it has no bound of
 //! its own on how many use it. Whoever listens has a connection apart: [`Address::subscribe`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis as client;
 use client::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
-    ServerErrorKind, TlsCertificates, TlsMode, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError,
+    RedisResult, ServerErrorKind, TlsCertificates, TlsMode, Value,
+    aio::MultiplexedConnection,
     cluster::{ClusterClientBuilder, ClusterConfig},
     cluster_async::ClusterConnection,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
@@ -19,6 +20,8 @@ use client::{
 };
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::timeout;
 
 use super::{RedisConfig, RedisUrlError};
@@ -44,31 +47,37 @@ enum Kind {
 
 /// Where commands go.
 pub(super) enum Way {
-    /// Comes back by itself.
-    Single(Box<ConnectionManager>),
+    Master(Arc<Master>),
     /// Follows the cluster by itself, and looks for it when it is used.
     Cluster(ClusterConnection),
-    /// Asks the Sentinels anew when the master is lost.
-    Sentinel(Arc<Sentinels>),
 }
 
-/// A master that Sentinels name.
-pub(super) struct Sentinels {
+/// The one server that has everything. It is looked for when a command comes and there is no connection to it, which is
+/// given up when a command has no answer in time: one that leads nowhere looks like a server that thinks.
+pub(super) struct Master {
+    seeker: Seeker,
+    config: AsyncConnectionConfig,
+    found: Mutex<Found>,
+}
+
+enum Seeker {
+    /// It is where it always was.
+    Fixed(Client),
     /// Only a search asks them.
-    client: tokio::sync::Mutex<SentinelClient>,
-    connection: AsyncConnectionConfig,
-    found: parking_lot::Mutex<Found>,
+    Sentinels(tokio::sync::Mutex<SentinelClient>),
 }
 
 /// The lock around it guards clones of handles and is never held while something is waited for.
 #[derive(Default)]
 struct Found {
-    master: Option<MultiplexedConnection>,
+    connection: Option<MultiplexedConnection>,
+    /// Which connection that is: a command that another one has failed says nothing about it.
+    number: u64,
     /// One for all who wait.
     search: Option<Search>,
 }
 
-type Search = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
+type Search = Shared<BoxFuture<'static, RedisResult<(u64, MultiplexedConnection)>>>;
 
 impl Address {
     pub(super) fn parse(config: &RedisConfig) -> Result<Self, RedisUrlError> {
@@ -98,10 +107,8 @@ impl Address {
         };
         let login = login.into_connection_info().map_err(refused)?.redis_settings().clone();
         let certificates = match &config.ca {
-            Some(pem) if is_tls => {
-                Some(TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })
-            }
-            Some(_) | None => None,
+            Some(pem) => Some(trusted(pem, is_tls)?),
+            None => None,
         };
         let host = |text: String| {
             let info = text.into_connection_info()?.set_tcp_settings(tcp_settings());
@@ -133,21 +140,23 @@ impl Address {
 
     /// A way on which nothing takes longer than `time_max`, and which in a cluster repeats a command this often.
     pub(super) fn way(&self, time_max: Duration, retries: u32) -> RedisResult<Way> {
+        // Shorter than what the caller waits, who would otherwise be gone before it is known.
+        let answer_time_max = time_max * 4 / 5;
+        let master = |seeker| {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT_TIME_MAX))
+                .set_response_timeout(Some(answer_time_max));
+            Way::Master(Arc::new(Master { seeker, config, found: Mutex::default() }))
+        };
         match &self.kind {
-            Kind::Single => {
-                let config = ConnectionManagerConfig::new()
-                    .set_connection_timeout(Some(time_max))
-                    .set_response_timeout(Some(time_max))
-                    .set_number_of_retries(1)
-                    .set_max_delay(RECONNECT_DELAY_MAX);
-                let client = Client::open(self.hosts[0].clone())?;
-                let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-                Ok(Way::Single(Box::new(manager)))
+            Kind::Single => Ok(master(Seeker::Fixed(Client::open(resp3(&self.hosts[0]))?))),
+            Kind::Sentinel(name) => {
+                Ok(master(Seeker::Sentinels(tokio::sync::Mutex::new(self.sentinels(name)?))))
             }
             Kind::Cluster => {
                 let mut builder = ClusterClientBuilder::new(self.hosts.clone())
-                    .connection_timeout(time_max)
-                    .response_timeout(time_max)
+                    .connection_timeout(CONNECT_TIME_MAX)
+                    .response_timeout(answer_time_max)
                     .tcp_settings(tcp_settings())
                     .retries(retries)
                     .use_protocol(ProtocolVersion::RESP3);
@@ -156,36 +165,29 @@ impl Address {
                 }
                 // One that looks for the cluster as long as it lives. Looking within a call would end with the call,
                 // and begin anew with the next: with one node that does not answer it would never be done.
-                let config = ClusterConfig::new()
-                    .set_connection_timeout(time_max)
-                    .set_response_timeout(time_max);
-                let client = builder.build()?;
-                Ok(Way::Cluster(client.get_pending_async_connection_with_config(config)))
-            }
-            Kind::Sentinel(name) => {
-                let connection = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(time_max))
-                    .set_response_timeout(Some(time_max));
-                Ok(Way::Sentinel(Arc::new(Sentinels {
-                    client: tokio::sync::Mutex::new(self.sentinels(name)?),
-                    connection,
-                    found: parking_lot::Mutex::default(),
-                })))
+                let connection =
+                    builder.build()?.get_pending_async_connection_with_config(ClusterConfig::new());
+                Ok(Way::Cluster(connection))
             }
         }
     }
 
     /// Connects to where `command`, which subscribes, is answered, and has it answered there.
+    ///
+    /// Of a cluster's nodes another one is asked first with each `attempt`, since some that do not answer may take all
+    /// the time there is.
     pub(super) async fn subscribe(
         &self,
         command: &Cmd,
         config: &AsyncConnectionConfig,
+        attempt: usize,
     ) -> RedisResult<MultiplexedConnection> {
         match &self.kind {
             Kind::Single => subscribe_at(&self.hosts[0], command, config).await,
             Kind::Cluster => {
                 let mut outcome = Err(no_node());
-                for host in &self.hosts {
+                let first = attempt % self.hosts.len();
+                for host in self.hosts.iter().cycle().skip(first).take(self.hosts.len()) {
                     outcome = subscribe_from(host, command, config).await;
                     if outcome.is_ok() {
                         break;
@@ -225,6 +227,18 @@ impl Address {
     }
 }
 
+/// Those who vouch for servers that speak TLS.
+fn trusted(pem: &[u8], is_tls: bool) -> Result<TlsCertificates, RedisUrlError> {
+    let refused = |reason: &str| Err(RedisUrlError { reason: reason.to_owned() });
+    if !is_tls {
+        return refused("there is somebody to trust, but no TLS");
+    }
+    if CertificateDer::pem_slice_iter(pem).next().is_none() {
+        return refused("there is nobody to trust");
+    }
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) })
+}
+
 /// Subscribes at the node to which `host` and those it names lead.
 async fn subscribe_from(
     host: &ConnectionInfo,
@@ -249,11 +263,16 @@ async fn subscribe_at(
     command: &Cmd,
     config: &AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
-    let settings = host.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let client = Client::open(host.clone().set_redis_settings(settings))?;
+    let client = Client::open(resp3(host))?;
     let mut connection = client.get_multiplexed_async_connection_with_config(config).await?;
     command.query_async::<Value>(&mut connection).await?;
     Ok(connection)
+}
+
+/// In this protocol a server also says what it was not asked, and the client when a connection is lost.
+fn resp3(host: &ConnectionInfo) -> ConnectionInfo {
+    let settings = host.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    host.clone().set_redis_settings(settings)
 }
 
 /// The node that `from` names, as `host:port` or, for one with its own name, `:port`.
@@ -277,17 +296,14 @@ fn moved(from: &ConnectionInfo, node: &str) -> Option<ConnectionInfo> {
 impl Way {
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         match self {
-            Self::Single(manager) => {
-                command.query_async(&mut ConnectionManager::clone(manager)).await
-            }
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
-            Self::Sentinel(sentinels) => {
-                let mut master = sentinels.master().await?;
-                let outcome = command.query_async(&mut master).await;
+            Self::Master(master) => {
+                let (number, mut connection) = master.connection().await?;
+                let outcome = command.query_async(&mut connection).await;
                 if let Err(error) = &outcome
-                    && (error.is_io_error() || error.is_connection_dropped() || is_readonly(error))
+                    && (error.is_io_error() || error.is_unrecoverable_error() || is_readonly(error))
                 {
-                    sentinels.found.lock().master = None;
+                    master.found.lock().lose(number);
                 }
                 outcome
             }
@@ -295,16 +311,16 @@ impl Way {
     }
 }
 
-impl Sentinels {
-    /// The master, which is looked for unless it is known.
+impl Master {
+    /// The connection, which is looked for unless there is one.
     ///
-    /// The search is a task that ends with an answer, or after [`SEARCH_TIME_MAX`]: a caller whose time is over before
-    /// that leaves it to the next one.
-    async fn master(self: &Arc<Self>) -> RedisResult<MultiplexedConnection> {
+    /// The search is a task that ends with what it has found, or after [`SEARCH_TIME_MAX`]: a caller whose time is over
+    /// before that leaves it to the next one.
+    async fn connection(self: &Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
         let search = {
             let mut found = self.found.lock();
-            if let Some(master) = &found.master {
-                return Ok(master.clone());
+            if let Some(connection) = &found.connection {
+                return Ok((found.number, connection.clone()));
             }
             match &found.search {
                 Some(search) => search.clone(),
@@ -318,16 +334,45 @@ impl Sentinels {
         search.await
     }
 
-    async fn search(self: Arc<Self>) -> RedisResult<MultiplexedConnection> {
-        let ask = async {
-            let mut client = self.client.lock().await;
-            client.get_async_connection_with_config(&self.connection).await
+    async fn search(self: Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
+        // Nobody else searches, so nobody else counts.
+        let number = self.found.lock().number + 1;
+        let this = Arc::downgrade(&self);
+        // Known at once, and not from a command that it fails: one that must not be run twice would be in doubt.
+        let lost = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection
+                && let Some(this) = this.upgrade()
+            {
+                this.found.lock().lose(number);
+            }
+            Ok::<(), Infallible>(())
         };
-        let outcome = timeout(SEARCH_TIME_MAX, ask).await.unwrap_or_else(|_| Err(no_node()));
+        let config = self.config.clone().set_push_sender(lost);
+        let connect = async {
+            match &self.seeker {
+                Seeker::Fixed(client) => {
+                    client.get_multiplexed_async_connection_with_config(&config).await
+                }
+                Seeker::Sentinels(client) => {
+                    client.lock().await.get_async_connection_with_config(&config).await
+                }
+            }
+        };
+        let outcome = timeout(SEARCH_TIME_MAX, connect).await.unwrap_or_else(|_| Err(no_node()));
         let mut found = self.found.lock();
         found.search = None;
-        found.master = outcome.as_ref().ok().cloned();
-        outcome
+        let connection = outcome?;
+        found.number = number;
+        found.connection = Some(connection.clone());
+        Ok((number, connection))
+    }
+}
+
+impl Found {
+    fn lose(&mut self, number: u64) {
+        if self.number == number {
+            self.connection = None;
+        }
     }
 }
 
@@ -363,11 +408,39 @@ fn scheme(url: &str) -> &str {
     url.split("://").next().unwrap_or_default()
 }
 
-/// Between two attempts to connect again.
-const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(200);
+/// How long connecting may take, with logging in: longer than a call, which then leaves it to the next one.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long Sentinels are asked, one after the other, and the master they name is connected to.
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 /// For how long the system waits for the other end of a connection to confirm what was sent.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How often a node may name another. One that knows the cluster names the right one at once.
 const REDIRECTIONS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, node: &str, expect: Option<&str>) {
+        let from = from.into_connection_info().unwrap();
+        let address = moved(&from, node).map(|info| info.addr().to_string());
+        assert_eq!(address.as_deref(), expect);
+    }
+
+    #[test]
+    fn a_node_is_followed_to_where_another_says_that_it_is() {
+        check("redis://one:6379", "two:6380", Some("two:6380"));
+        check("redis://one:6379", "::1:6380", Some("::1:6380"));
+        check("rediss://one:6379", "two:6380", Some("two:6380"));
+        check("redis://one:6379", ":6380", Some("one:6380"));
+        check("redis://one:6379", "two", None);
+        check("redis://one:6379", "two:many", None);
+    }
+
+    #[test]
+    fn a_password_may_hold_what_separates_hosts_from_it() {
+        assert_eq!(login_and_hosts("me:p@ss@one,two"), ("me:p@ss@", "one,two"));
+        assert_eq!(login_and_hosts("one,two"), ("", "one,two"));
+    }
+}
