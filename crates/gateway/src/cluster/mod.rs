@@ -150,6 +150,14 @@ pub(crate) async fn check_that_nothing_is_forgotten(shared: &Shared) -> Result<(
     if cluster.nodes.is_settled() { Ok(()) } else { Err(peer::unavailable()) }
 }
 
+/// Whether this node is there for long enough to tell someone to give up a seat. Refused with `ROOM_UNAVAILABLE` when the
+/// directory may have been away before it came, so that others have yet to register again.
+pub(crate) fn check_that_all_are_known(shared: &Shared) -> Result<(), ErrorDetail> {
+    let Some(cluster) = &shared.cluster else { return Ok(()) };
+    let is_sure = cluster.nodes.knows_nodes(cluster.config.lease);
+    if is_sure { Ok(()) } else { Err(peer::unavailable()) }
+}
+
 impl Cluster {
     pub(crate) fn new(
         config: ClusterConfig,
@@ -335,7 +343,7 @@ impl Cluster {
         match peer {
             Some(peer) if peer.is_heard(self.config.silence_max) => Ok(Whereabouts::There(peer)),
             Some(_) => Err(peer::unavailable()),
-            None if self.nodes.is_settled() => Ok(Whereabouts::Nowhere),
+            None if self.nodes.knows_nodes(self.config.lease) => Ok(Whereabouts::Nowhere),
             None => Err(peer::unavailable()),
         }
     }
@@ -640,6 +648,10 @@ impl Cluster {
         let began = Instant::now();
         let call = self.in_time(self.directory.beat(&record, self.config.lease));
         let beat = shared.metrics.stores.call("beat", call).await?;
+        if self.nodes.last_beat().is_none() {
+            // What it has claimed already may have been lost since.
+            self.ownerships.register_all();
+        }
         if self.nodes.has_beaten(began, &beat, self.config.lease) {
             self.metrics.leases_lost.inc();
             tracing::warn!("this node was out of touch with the directory: it registers again");

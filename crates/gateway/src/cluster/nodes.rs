@@ -26,6 +26,8 @@ pub(super) struct Nodes {
 struct Standing {
     /// When this node last said, with success, that it is there; as it began to.
     last_beat: Option<Instant>,
+    /// When it first did.
+    first_beat: Option<Instant>,
     /// What the directory called its memory then.
     memory: Option<String>,
     /// Until then the directory may not yet know again what it knew.
@@ -40,6 +42,13 @@ impl Nodes {
     /// Whether what the directory does not know is not there.
     pub(super) fn is_settled(&self) -> bool {
         self.standing.lock().unsettled_until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// Whether a node that is not there will not be: others' leases may have ended, with the directory away, before this
+    /// one came.
+    pub(super) fn knows_nodes(&self, lease: Duration) -> bool {
+        let first = self.standing.lock().first_beat;
+        self.is_settled() && first.is_some_and(|first| first.elapsed() >= lease)
     }
 
     pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
@@ -57,6 +66,7 @@ impl Nodes {
         let gap = standing.last_beat.map(|last| began - last);
         let is_late = gap.is_some_and(|gap| gap >= lease - 2 * (lease / super::BEATS_PER_LEASE));
         standing.last_beat = Some(began);
+        standing.first_beat.get_or_insert(began);
         standing.memory = Some(beat.memory.clone());
         // One that has just begun cannot know what was lost before, unless that is long ago.
         let is_young = beat.memory_age < lease;

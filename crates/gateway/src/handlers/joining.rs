@@ -270,6 +270,7 @@ async fn reconnect(
     let code = shared.sessions.find(token).await.map_err(|error| to_wire::store_error(&error))?;
     let Some(code) = code else {
         cluster::check_that_nothing_is_forgotten(shared).await?;
+        cluster::check_that_all_are_known(shared)?;
         return Err(session_invalid());
     };
     let subject = connection.subject();
@@ -284,7 +285,10 @@ async fn reconnect(
             let seat = peer.ask_for_seat(connection, to, ask).await?;
             seat.map(Attachment::There).ok_or_else(session_invalid)
         }
-        Whereabouts::Nowhere => Err(room_closed()),
+        Whereabouts::Nowhere => {
+            cluster::check_that_all_are_known(shared)?;
+            Err(room_closed())
+        }
     }
 }
 
