@@ -72,7 +72,8 @@ impl Target {
             .cluster(config, Arc::new(directory), Arc::new(bus.clone()))
             .start();
         settle().await;
-        assert_eq!(gateway.other_nodes(), 1);
+        let cluster = gateway.shared.cluster.as_ref().expect("it is one of several");
+        assert_eq!(cluster.peers().len(), 1);
         let mut host = gateway.connect(Codec::Json);
         let create = br#"{"type":"create_room","data":{"gameType":"tictactoe","playerName":"A"}}"#;
         if let Handled::Pending(rest) = host.handle(Codec::Json.frame_kind(), create) {
@@ -129,7 +130,7 @@ impl Target {
         };
         while self.inbox.try_recv().is_ok() {}
         // Who has been told that the fake node leaves must be told that it is there.
-        if self.gateway.other_nodes() == 0 {
+        if self.cluster().peers().is_empty() {
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
         self.send(self.seal.write(&bundle, &self.inbox_name())).await;

@@ -420,7 +420,8 @@ impl World {
             return;
         };
         self.note(|| format!("  player {player} is closed with {code}"));
-        assert!([4001, 4004, 4006].contains(&code), "closed with {code}");
+        // 1001: the node that has the room leaves.
+        assert!([1001, 4001, 4004, 4006].contains(&code), "closed with {code}");
         self.counts.lost_touch += u64::from(code == 4006);
         if code == 4004 {
             self.players[player].seat = None;
