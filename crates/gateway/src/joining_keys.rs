@@ -27,6 +27,8 @@ pub(crate) struct KeyedSeat {
     pub(crate) fingerprint: u64,
     pub(crate) room: RoomCode,
     pub(crate) player: PlayerId,
+    /// When a socket got it last.
+    pub(crate) given: Time,
 }
 
 #[derive(Default)]
@@ -74,6 +76,13 @@ impl JoiningKeys {
         table.seats.get(key).filter(|known| now < known.until).map(|known| known.seat)
     }
 
+    /// Another socket has got the seat that this key leads to.
+    pub(crate) fn given_again(&self, key: &Digest, now: Time) {
+        if let Some(known) = self.0.lock().seats.get_mut(key) {
+            known.seat.given = now;
+        }
+    }
+
     /// Remembers where the key has led, for `time` or the least that there is.
     pub(crate) fn insert(&self, key: Digest, seat: KeyedSeat, now: Time, time: Duration) {
         let mut table = self.0.lock();
@@ -114,7 +123,8 @@ mod tests {
     use super::*;
 
     fn seat(player: u32) -> KeyedSeat {
-        KeyedSeat { fingerprint: 1, room: RoomCode::from_number(1), player: PlayerId(player) }
+        let (room, given) = (RoomCode::from_number(1), Time::from_millis(0));
+        KeyedSeat { fingerprint: 1, room, player: PlayerId(player), given }
     }
 
     fn key(n: u32) -> Digest {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_core::{CloseReason, Digest, Profile, Scalar, Settings};
 use parlor_protocol::{ErrorCode, ErrorDetail, Object, RoomCode, Secret};
@@ -61,6 +62,9 @@ pub(crate) struct JoiningKey {
     pub(crate) digest: Digest,
     /// Of the request that came with it.
     pub(crate) fingerprint: u64,
+    /// How long ago that was sent, beyond what it takes: for whoever takes it, to say.
+    #[serde(skip)]
+    pub(crate) delay: Duration,
 }
 
 impl NewToken {
@@ -142,11 +146,17 @@ pub(crate) async fn once_more(
         return Err(error.with_detail("reason", "key_reused"));
     }
     let Some(room) = shared.rooms.get(former.room) else { return Ok(None) };
+    if former.given + key.delay > shared.clock.now() {
+        // Its client has asked again elsewhere since, and has it.
+        return Err(key_in_use());
+    }
     let digest = token.digest;
     save_session(shared, digest, former.room).await?;
     let now = shared.clock.now();
     let outcome = room.join_once_more(now, former.player, subject, token, to, link);
-    if !matches!(outcome, Ok(Some(_))) {
+    if matches!(outcome, Ok(Some(_))) {
+        shared.keys.given_again(&key.digest, now);
+    } else {
         shared.sessions.forget(digest);
     }
     Ok(outcome?.map(|hold| Attached { room, hold }))
@@ -155,8 +165,9 @@ pub(crate) async fn once_more(
 /// Remembers where a key has led.
 pub(crate) fn remember_key(shared: &Shared, key: JoiningKey, seat: &Attached) {
     let (room, player) = (seat.room.code(), seat.hold.player);
-    let keyed = KeyedSeat { fingerprint: key.fingerprint, room, player };
-    shared.keys.insert(key.digest, keyed, shared.clock.now(), seat.room.grace_max());
+    let given = shared.clock.now();
+    let keyed = KeyedSeat { fingerprint: key.fingerprint, room, player, given };
+    shared.keys.insert(key.digest, keyed, given, seat.room.grace_max());
 }
 
 /// Refused when another request with the same key is being handled.

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use parlor_core::Digest;
 use parlor_protocol::{
     CloseCode, Codec, ErrorDetail, FrameKind, Player, RequestId, RequestType, RoomCode, RoomInfo,
 };
@@ -29,6 +28,8 @@ pub(crate) struct Bundle<'a> {
     pub(crate) stream: u64,
     /// Rises by one from bundle to bundle, beginning with 0.
     pub(crate) number: u64,
+    /// When it was sent, in milliseconds of the sender's own, from whenever on.
+    pub(crate) sent: u64,
     /// Messages for clients, encoded, each once.
     #[serde(borrow)]
     pub(crate) payloads: Vec<&'a Bytes>,
@@ -281,10 +282,10 @@ impl Ask {
     }
 
     /// What makes it safe to ask once more, where that is asked along.
-    pub(crate) fn key(&self) -> Option<Digest> {
+    pub(crate) fn key_mut(&mut self) -> Option<&mut JoiningKey> {
         match self {
-            Self::Join { key, .. } | Self::Open { key, .. } => key.map(|key| key.digest),
-            Self::OnceMore { key, .. } => Some(key.digest),
+            Self::Join { key, .. } | Self::Open { key, .. } => key.as_mut(),
+            Self::OnceMore { key, .. } => Some(key),
             Self::Return { .. } => None,
         }
     }

@@ -223,12 +223,12 @@ async fn serve(
 /// Finds a client its seat in a room of this node. `None` when it is not there.
 async fn seat(
     connection: &Connection,
-    ask: Ask,
+    mut ask: Ask,
     to: Answering,
 ) -> Result<Option<Attached>, ErrorDetail> {
     let (gateway, shared, link) = (&connection.gateway, connection.shared(), &connection.link);
-    let _claim = match ask.key() {
-        Some(key) => Some(shared.keys.claim(key).ok_or_else(key_in_use)?),
+    let _claim = match ask.key_mut() {
+        Some(key) => Some(shared.keys.claim(key.digest).ok_or_else(key_in_use)?),
         None => None,
     };
     match ask {

@@ -106,6 +106,8 @@ pub(crate) struct Cluster {
     announcing: Mutex<()>,
     /// Somebody was heard whom this node does not know.
     stranger: Notify,
+    /// From when on this node counts milliseconds.
+    since: Instant,
     /// This node has said goodbye, and says nothing more.
     has_left: AtomicBool,
     pub(crate) metrics: Arc<RelayMetrics>,
@@ -148,6 +150,14 @@ pub(crate) async fn check_that_nothing_is_forgotten(shared: &Shared) -> Result<(
     if cluster.nodes.is_settled() { Ok(()) } else { Err(peer::unavailable()) }
 }
 
+/// Whether this node is there for long enough to tell someone to give up a seat. Refused with `ROOM_UNAVAILABLE` when the
+/// directory may have been away before it came, so that others have yet to register again.
+pub(crate) fn check_that_all_are_known(shared: &Shared) -> Result<(), ErrorDetail> {
+    let Some(cluster) = &shared.cluster else { return Ok(()) };
+    let is_sure = cluster.nodes.knows_nodes(cluster.config.lease);
+    if is_sure { Ok(()) } else { Err(peer::unavailable()) }
+}
+
 impl Cluster {
     pub(crate) fn new(
         config: ClusterConfig,
@@ -170,6 +180,7 @@ impl Cluster {
             ownerships,
             announcing: Mutex::default(),
             stranger: Notify::new(),
+            since: Instant::now(),
             has_left: AtomicBool::new(false),
             metrics: Arc::default(),
         });
@@ -332,7 +343,7 @@ impl Cluster {
         match peer {
             Some(peer) if peer.is_heard(self.config.silence_max) => Ok(Whereabouts::There(peer)),
             Some(_) => Err(peer::unavailable()),
-            None if self.nodes.is_settled() => Ok(Whereabouts::Nowhere),
+            None if self.nodes.knows_nodes(self.config.lease) => Ok(Whereabouts::Nowhere),
             None => Err(peer::unavailable()),
         }
     }
@@ -431,11 +442,12 @@ impl Cluster {
     }
 
     fn take(&self, gateway: &Arc<Gateway>, bundle: Bundle<'_>) {
-        let Bundle { from, stream, number, payloads, deliveries, notes } = bundle;
+        let Bundle { from, stream, number, sent, payloads, deliveries, notes } = bundle;
         let Some(peer) = self.peer(from) else {
             self.stranger.notify_one();
             return;
         };
+        let delay = peer.delay(sent);
         match peer.heed(stream, number) {
             Heed::Yes => {}
             Heed::No => {
@@ -464,7 +476,19 @@ impl Cluster {
             edge.after_delivery();
         }
         for note in notes {
-            self.heed(gateway, &peer, note);
+            match note {
+                // Meanwhile the client may have got its seat elsewhere, which this would take from it.
+                Note::Open(open) if delay >= peer::DELAY_MAX => {
+                    peer.tell(Note::Opened { link: open.link, outcome: Err(peer::unavailable()) });
+                }
+                Note::Open(mut open) => {
+                    if let Some(key) = open.ask.key_mut() {
+                        key.delay = delay;
+                    }
+                    self.heed(gateway, &peer, Note::Open(open));
+                }
+                note => self.heed(gateway, &peer, note),
+            }
         }
     }
 
@@ -603,7 +627,7 @@ impl Cluster {
     /// Says that this node is there, unless that was done since `then`.
     async fn beat_since(&self, shared: &Shared, then: Instant) -> Result<(), ErrorDetail> {
         let _one_at_a_time = self.nodes.turn().await;
-        if self.nodes.last_beat().is_some_and(|last| last >= then) {
+        if self.nodes.last_beat().is_some_and(|last| last > then) {
             return Ok(());
         }
         self.beat_now(shared).await.map_err(|error| to_wire::store_error(&error))
@@ -624,6 +648,10 @@ impl Cluster {
         let began = Instant::now();
         let call = self.in_time(self.directory.beat(&record, self.config.lease));
         let beat = shared.metrics.stores.call("beat", call).await?;
+        if self.nodes.last_beat().is_none() {
+            // What it has claimed already may have been lost since.
+            self.ownerships.register_all();
+        }
         if self.nodes.has_beaten(began, &beat, self.config.lease) {
             self.metrics.leases_lost.inc();
             tracing::warn!("this node was out of touch with the directory: it registers again");
@@ -650,7 +678,7 @@ impl Cluster {
             tracing::info!(node, "another node is there");
             let stream = shared.next_number();
             let metrics = Arc::clone(&self.metrics);
-            let peer = Peer::new(&node, inbox_of(&node), stream, metrics);
+            let peer = Peer::new(&node, inbox_of(&node), stream, self.since, metrics);
             let me = shared.cluster.clone().expect("it is this one");
             let sends = tokio::spawn(me.send_to(Arc::clone(&peer)));
             let _sends = AbortOnDropHandle::new(sends);

@@ -26,6 +26,8 @@ pub(super) struct Nodes {
 struct Standing {
     /// When this node last said, with success, that it is there; as it began to.
     last_beat: Option<Instant>,
+    /// When it first did.
+    first_beat: Option<Instant>,
     /// What the directory called its memory then.
     memory: Option<String>,
     /// Until then the directory may not yet know again what it knew.
@@ -42,6 +44,13 @@ impl Nodes {
         self.standing.lock().unsettled_until.is_none_or(|until| Instant::now() >= until)
     }
 
+    /// Whether a node that is not there will not be: others' leases may have ended, with the directory away, before this
+    /// one came.
+    pub(super) fn knows_nodes(&self, lease: Duration) -> bool {
+        let first = self.standing.lock().first_beat;
+        self.is_settled() && first.is_some_and(|first| first.elapsed() >= lease)
+    }
+
     pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
         self.turn.lock().await
     }
@@ -52,12 +61,16 @@ impl Nodes {
         let mut standing = self.standing.lock();
         let is_first = standing.last_beat.is_none();
         let is_same_memory = standing.memory.as_ref() == Some(&beat.memory);
-        let was_away = !is_first && !(beat.was_held && is_same_memory);
+        let was_away = !(is_first || (beat.was_held && is_same_memory));
+        // The directory was away for so long that other leases may have ended, if not this one.
+        let gap = standing.last_beat.map(|last| began - last);
+        let is_late = gap.is_some_and(|gap| gap >= lease - 2 * (lease / super::BEATS_PER_LEASE));
         standing.last_beat = Some(began);
+        standing.first_beat.get_or_insert(began);
         standing.memory = Some(beat.memory.clone());
         // One that has just begun cannot know what was lost before, unless that is long ago.
         let is_young = beat.memory_age < lease;
-        if was_away || (is_first && is_young) {
+        if was_away || is_late || (is_first && is_young) {
             let known_by_now = if is_first { beat.memory_age } else { Duration::ZERO };
             standing.unsettled_until = Some(Instant::now() + (lease - known_by_now));
         }

@@ -30,6 +30,8 @@ pub(crate) struct Peer {
     /// Where it listens.
     pub(super) inbox: String,
     pub(super) metrics: Arc<RelayMetrics>,
+    /// From when on this node counts milliseconds, to whomever.
+    since: Instant,
     /// What it is to be told. Taken after a room's lock, under which a connection may be closed.
     out: Mutex<Outgoing>,
     /// There is something to tell.
@@ -60,6 +62,10 @@ struct Heard {
     last: Instant,
     /// When it was last told that something is missing.
     complained: Option<Instant>,
+    /// The least by which this node's count was ahead of the other's when something came: what came by the quickest way,
+    /// lately and before that. Their clocks need not agree, and may drift.
+    quickest: (i64, i64),
+    quickest_since: Instant,
 }
 
 /// How far a stream is followed.
@@ -91,6 +97,7 @@ impl Peer {
         node: &str,
         inbox: String,
         stream: u64,
+        since: Instant,
         metrics: Arc<RelayMetrics>,
     ) -> Arc<Self> {
         let out = Outgoing {
@@ -102,11 +109,19 @@ impl Peer {
             beat: true,
             rooms_due: true,
         };
-        let heard = Heard { stream: Following::Nothing, last: Instant::now(), complained: None };
+        let now = Instant::now();
+        let heard = Heard {
+            stream: Following::Nothing,
+            last: now,
+            complained: None,
+            quickest: (i64::MAX, i64::MAX),
+            quickest_since: now,
+        };
         Arc::new(Self {
             node: node.into(),
             inbox,
             metrics,
+            since,
             out: Mutex::new(out),
             due: Notify::new(),
             heard: Mutex::new(heard),
@@ -231,7 +246,8 @@ impl Peer {
         self.metrics.told(letters.payloads.len(), letters.count());
         let payloads = letters.payloads.iter().map(|payload| Bytes::new(payload)).collect();
         let deliveries = letters.deliveries;
-        let bundle = Bundle { from: me, stream, number, payloads, deliveries, notes };
+        let sent = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let bundle = Bundle { from: me, stream, number, sent, payloads, deliveries, notes };
         Some(seal.write(&bundle, &self.inbox))
     }
 
@@ -274,6 +290,21 @@ impl Peer {
             self.tell(Note::Missed { stream });
         }
         heed
+    }
+
+    /// How much longer what was sent at `sent` by the other's count was on its way than the quickest of late.
+    pub(super) fn delay(&self, sent: u64) -> Duration {
+        let now = Instant::now();
+        let count = i64::try_from((now - self.since).as_millis()).unwrap_or(i64::MAX);
+        let ahead = count.saturating_sub(i64::try_from(sent).unwrap_or(i64::MAX));
+        let mut heard = self.heard.lock();
+        if now - heard.quickest_since >= QUICKEST_FOR {
+            heard.quickest = (i64::MAX, heard.quickest.0);
+            heard.quickest_since = now;
+        }
+        heard.quickest.0 = heard.quickest.0.min(ahead);
+        let delay = ahead.saturating_sub(heard.quickest.0.min(heard.quickest.1));
+        Duration::from_millis(u64::try_from(delay).unwrap_or(0))
     }
 
     /// Whether it was heard of lately.
@@ -366,8 +397,8 @@ impl Peer {
     }
 
     /// Shows each link of a client of its.
-    pub(super) fn for_each_host(&self, mut see: impl FnMut(&HostHandle)) {
-        self.hosts.lock().values().for_each(|host| see(host));
+    pub(super) fn for_each_host(&self, see: impl FnMut(&HostHandle)) {
+        self.hosts.lock().values().for_each(see);
     }
 
     /// Asks for a seat in a room there, for a client of this node. `None` when there is no such seat; refused with
@@ -486,8 +517,12 @@ pub(crate) fn unavailable() -> ErrorDetail {
     ErrorDetail::new(ErrorCode::ROOM_UNAVAILABLE, message)
 }
 
+/// What took so much longer than usual may not be waited for any more.
+pub(super) const DELAY_MAX: Duration = ANSWERS_WITHIN.saturating_sub(Duration::from_millis(1500));
 /// How long another node may take to answer a question. Its stores have half a second for each call.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// What came by the quickest way is remembered for so long, and as long again.
+const QUICKEST_FOR: Duration = Duration::from_secs(60);
 /// Between two complaints about the same stream, should the first be lost.
 const COMPLAINS_EVERY: Duration = Duration::from_millis(500);
 /// A message is closed when it has so many bytes of payloads, as many of notes, or nothing more to carry.

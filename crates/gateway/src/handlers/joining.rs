@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_core::Digest;
 use parlor_protocol::{
@@ -87,7 +88,7 @@ pub(crate) async fn handle_slow(connection: &mut Connection, slow: Slow) {
         Err(error) => Err(error),
         Ok(()) => match slow.key().map(secrets::token_digest) {
             Some(digest) => {
-                let key = JoiningKey { digest, fingerprint: to.fingerprint };
+                let key = JoiningKey { digest, fingerprint: to.fingerprint, delay: Duration::ZERO };
                 handle_once(connection, to, slow, key).await
             }
             None => get_seat(connection, to, slow, None).await,
@@ -269,6 +270,7 @@ async fn reconnect(
     let code = shared.sessions.find(token).await.map_err(|error| to_wire::store_error(&error))?;
     let Some(code) = code else {
         cluster::check_that_nothing_is_forgotten(shared).await?;
+        cluster::check_that_all_are_known(shared)?;
         return Err(session_invalid());
     };
     let subject = connection.subject();
@@ -283,7 +285,10 @@ async fn reconnect(
             let seat = peer.ask_for_seat(connection, to, ask).await?;
             seat.map(Attachment::There).ok_or_else(session_invalid)
         }
-        Whereabouts::Nowhere => Err(room_closed()),
+        Whereabouts::Nowhere => {
+            cluster::check_that_all_are_known(shared)?;
+            Err(room_closed())
+        }
     }
 }
 

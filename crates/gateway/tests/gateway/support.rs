@@ -144,6 +144,35 @@ impl Client {
         }
     }
 
+    /// Sends a message as one frame, and reads what comes while it is handled, as sockets do. Says whether it is handled
+    /// in time.
+    pub(crate) async fn send_and_read(&mut self, message: &Value, time_max: Duration) -> bool {
+        let bytes = self.codec.encode(message).unwrap();
+        let outbox = Arc::clone(self.connection.outbox());
+        let mut taken = Vec::new();
+        let is_handled = match self.connection.handle(self.codec.frame_kind(), &bytes) {
+            Handled::Done => true,
+            Handled::Pending(mut future) => {
+                let mut waited = Duration::ZERO;
+                loop {
+                    if tokio::time::timeout(READS_EVERY, &mut future).await.is_ok() {
+                        break true;
+                    }
+                    let mut cx = Context::from_waker(Waker::noop());
+                    let _ready = outbox.poll_take(&mut cx, usize::MAX, &mut taken);
+                    waited += READS_EVERY;
+                    if waited >= time_max {
+                        break false;
+                    }
+                }
+            }
+        };
+        let read: Vec<Value> = taken.into_iter().map(|message| self.read(&message)).collect();
+        self.inbox.extend(read);
+        self.receive();
+        is_handled
+    }
+
     /// The next message, which must be there.
     #[track_caller]
     pub(crate) fn next_message(&mut self) -> Value {
@@ -204,16 +233,20 @@ impl Client {
             Poll::Ready(Taken::Close { code, .. }) => self.closed = Some(code),
             Poll::Ready(Taken::Messages { .. }) | Poll::Pending => {}
         }
-        let read = |message: Message| {
-            self.bytes.extend_from_slice(&message.payload);
-            match self.codec {
-                Codec::Json => serde_json::from_slice(&message.payload).unwrap(),
-                Codec::MsgPack => rmp_serde::from_slice(&message.payload).unwrap(),
-            }
-        };
-        taken.into_iter().map(read).collect()
+        taken.iter().map(|message| self.read(message)).collect()
+    }
+
+    fn read(&mut self, message: &Message) -> Value {
+        self.bytes.extend_from_slice(&message.payload);
+        match self.codec {
+            Codec::Json => serde_json::from_slice(&message.payload).unwrap(),
+            Codec::MsgPack => rmp_serde::from_slice(&message.payload).unwrap(),
+        }
     }
 }
+
+/// How often a client reads while it waits for a frame to be handled.
+const READS_EVERY: Duration = Duration::from_millis(50);
 
 /// Whether `needle` is anywhere in `bytes`.
 pub(crate) fn contains(bytes: &[u8], needle: &str) -> bool {

@@ -104,7 +104,8 @@ async fn messages_that_come_twice_change_nothing() {
     cloud.bus.repeat(&one, 1000);
     cloud.bus.repeat(&two, 1000);
     let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
-    (ada.drain(), bob.drain());
+    ada.drain();
+    bob.drain();
     for n in 0..20 {
         ada.must("chat", json!({"text": format!("from Ada {n}")})).await;
         bob.must("chat", json!({"text": format!("from Bob {n}")})).await;
@@ -210,7 +211,8 @@ async fn messages_that_are_slow_but_not_too_slow_are_only_late() {
     cloud.bus.delay(&one, &two, Duration::from_millis(400));
     cloud.bus.delay(&two, &one, Duration::from_millis(400));
     let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
-    (ada.drain(), bob.drain());
+    ada.drain();
+    bob.drain();
     for n in 0..10 {
         ada.must("chat", json!({"text": format!("{n}")})).await;
         bob.must("game_action", json!({"do": "set", "total": n})).await;
@@ -244,5 +246,36 @@ async fn a_joining_request_whose_message_is_lost_can_be_sent_again_and_gets_one_
         bob.must("chat", json!({"text": "x"})).await;
         pass(SOON).await;
         assert_eq!(ada.event("chat_message")["playerId"], 2);
+    }
+}
+
+/// A request for a seat is on its way for longer than anyone waits, and its client has got the seat elsewhere meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_joining_request_that_comes_too_late_does_not_take_the_seat_from_its_client() {
+    // It gives up after its time, or before when it is out of touch.
+    for is_out_of_touch in [false, true] {
+        let cloud = Cloud::default();
+        let [one, two] = cloud.nodes().await;
+        let (_ada, room) = Client::host(&one, Codec::Json, json!({"min": 2, "max": 4})).await;
+        pass(SOON).await;
+        let data = json!({"roomId": room["roomId"], "playerName": "Bob", "key": "k".repeat(16)});
+        let by = if is_out_of_touch { 1400 } else { 5000 };
+        cloud.bus.delay(&two, &one, Duration::from_millis(by));
+        if is_out_of_touch {
+            // The loss shows by the message after.
+            cloud.bus.lose(&two, 1);
+            pass(Duration::from_secs(1)).await;
+        }
+        let mut lost = Client::connect(&two, Codec::Json);
+        let asked = tokio::time::Instant::now();
+        assert_eq!(lost.refused("join_room", data.clone()).await["code"], "ROOM_UNAVAILABLE");
+        assert!(asked.elapsed() < Duration::from_millis(by), "it is still on its way");
+        let mut bob = Client::connect(&one, Codec::Json);
+        let joined = bob.must("join_room", data).await;
+        pass(Duration::from_secs(10)).await;
+        assert_eq!(bob.close_code(), None);
+        drop(bob);
+        let mut bob = Client::connect(&one, Codec::Json);
+        bob.must("reconnect", super::token_of(&joined)).await;
     }
 }

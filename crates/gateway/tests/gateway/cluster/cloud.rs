@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use parlor_games::TicTacToe;
-use parlor_gateway::{ClusterConfig, Gateway, GatewayConfig};
+use parlor_gateway::{ClusterConfig, Gateway, GatewayBuilder, GatewayConfig};
 use parlor_store::{
     Beat, Bus, Claim, MemoryBus, MemoryRoomDirectory, NodeRecord, Ownership, RoomDirectory,
     StoreError,
@@ -43,13 +43,22 @@ impl Default for Cloud {
 impl Cloud {
     /// A node that has just been started.
     pub(crate) fn node(&self) -> Arc<Gateway> {
+        self.builder().start()
+    }
+
+    /// The same, where all that it draws follows from a seed of its own.
+    pub(crate) fn simulated_node(&self, seed: u64) -> Arc<Gateway> {
+        let origin = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        self.builder().simulated(seed, origin).start()
+    }
+
+    fn builder(&self) -> GatewayBuilder {
         let (directory, bus) = (self.directory.end(), self.bus.end());
         Gateway::builder(self.gateway.clone())
             .game(self.probe.clone())
             .game(TicTacToe)
             .session_store(Arc::clone(&self.store) as _)
             .cluster(self.config.clone(), Arc::new(directory), Arc::new(bus))
-            .start()
     }
 
     /// Nodes that know each other.
@@ -85,7 +94,6 @@ pub(crate) struct FaultyBus {
 struct Faults {
     /// Every byte that was ever sent.
     sent: Vec<u8>,
-    messages: u64,
     /// The last message to each node.
     last: HashMap<String, Vec<u8>>,
     /// So many of the next messages to a node are lost.
@@ -154,6 +162,17 @@ impl FaultyBus {
         self.faults.lock().unwrap().delays.insert((name_of(from), name_of(to)), by);
     }
 
+    /// Nothing happens to messages any more, except between nodes that are isolated.
+    pub(crate) fn heal(&self) {
+        let mut faults = self.faults.lock().unwrap();
+        faults.lost.clear();
+        faults.failing.clear();
+        faults.repeated.clear();
+        faults.swapped.clear();
+        faults.cut.clear();
+        faults.delays.clear();
+    }
+
     fn isolate(&self, node: &str, is_isolated: bool) {
         let isolated = &mut self.faults.lock().unwrap().isolated;
         if is_isolated {
@@ -166,11 +185,6 @@ impl FaultyBus {
     /// Every byte that was ever sent.
     pub(crate) fn sent(&self) -> Vec<u8> {
         self.faults.lock().unwrap().sent.clone()
-    }
-
-    /// How many messages were ever sent.
-    pub(crate) fn messages(&self) -> u64 {
-        self.faults.lock().unwrap().messages
     }
 
     /// The last message to a node.
@@ -197,7 +211,6 @@ impl BusEnd {
         let to = inbox.strip_prefix("node:").expect("an inbox of a node");
         let mut faults = self.bus.faults.lock().unwrap();
         faults.sent.extend_from_slice(&message);
-        faults.messages += 1;
         faults.last.insert(to.to_owned(), message.clone());
         if take_one(&mut faults.failing, to) {
             return Err(StoreError::Unavailable("this one failed".into()));

@@ -57,6 +57,8 @@ async fn while_the_directory_is_away_games_go_on_and_what_needs_it_says_so() {
         pass(Duration::from_secs(4)).await;
         assert_eq!(create(&one).await["success"], true);
         assert_eq!((ada.close_code(), bob.close_code()), (None, None));
+        // It may have been away for long enough to make another's lease end.
+        pass(cloud.config.lease).await;
         assert_eq!(join_unknown(&two).await, "ROOM_NOT_FOUND");
     }
 }
@@ -102,7 +104,7 @@ async fn what_a_directory_and_a_store_have_forgotten_is_registered_again_and_mea
 {
     let cloud = Cloud::default();
     let [one, two, three] = cloud.nodes().await;
-    let (mut ada, mut bob, joined) = table(&one, &two, Codec::Json, json!({})).await;
+    let (mut ada, mut bob, _) = table(&one, &two, Codec::Json, json!({})).await;
     let mut private = Client::connect(&one, Codec::Json);
     let hidden = json!({"gameType": "probe", "playerName": "P", "private": true});
     let hidden = private.must("create_room", hidden).await;
@@ -224,4 +226,41 @@ async fn a_room_whose_creator_is_lost_while_it_is_claimed_leaves_no_record() {
     assert_eq!(granted.len(), 1);
     assert_eq!(cloud.directory.owner(&granted[0].0).await, None);
     assert_eq!(one.room_count(), 0);
+}
+
+/// The directory is away for a little less than a lease. Whose lease ends in that time and whose does not depends on when
+/// each was last heard.
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_lease_has_held_does_not_take_for_gone_whose_has_not() {
+    for percent in 80..110 {
+        let cloud = Cloud::default();
+        let one = cloud.node();
+        pass(Duration::from_millis(1900)).await;
+        let two = cloud.node();
+        pass(super::cloud::ACQUAINTED).await;
+        let mut ada = Client::connect(&one, Codec::Json);
+        let create = json!({
+            "gameType": "probe", "playerName": "A", "private": true, "options": {"lobby_grace": 100},
+        });
+        let joined = ada.must("create_room", create).await;
+        drop(ada);
+        // Nor do they hear each other meanwhile.
+        cloud.bus.part(&one, &two, true);
+        cloud.directory.is_away(true);
+        pass(cloud.config.lease * percent / 100).await;
+        cloud.directory.is_away(false);
+        cloud.bus.part(&one, &two, false);
+        let answer = refusal_if_any(&two, &joined).await;
+        assert!(
+            answer.is_none_or(|code| code == "ROOM_UNAVAILABLE"),
+            "after {percent} % of a lease"
+        );
+        pass(Duration::from_secs(5)).await;
+        assert_eq!(refusal_if_any(&two, &joined).await, None, "it is back");
+    }
+}
+
+async fn refusal_if_any(node: &Arc<Gateway>, joined: &Value) -> Option<String> {
+    let answer = Client::connect(node, Codec::Json).ask("reconnect", token_of(joined)).await;
+    answer["error"]["code"].as_str().map(str::to_owned)
 }

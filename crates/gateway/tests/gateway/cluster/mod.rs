@@ -8,6 +8,7 @@ mod keys;
 mod relay;
 mod rooms;
 mod secrecy;
+mod simulation;
 mod slow;
 
 use parlor_gateway::Gateway;
