@@ -124,7 +124,7 @@ pub(crate) fn until_acquainted(address: SocketAddr, others: usize) {
 /// Waits until a server is sure of what is not there: that a new Redis has nothing to be reminded of.
 pub(crate) fn until_settled(address: SocketAddr) {
     let began = Instant::now();
-    while !crate::http::get_blocking(address, "/api/v1/rooms/ZZZZZZZZ").starts_with("HTTP/1.1 404")
+    while !crate::http::get_blocking(address, "/api/v1/rooms/XXXXXXXX").starts_with("HTTP/1.1 404")
     {
         assert!(began.elapsed() < WAIT_MAX, "the node at {address} has settled");
         sleep(Duration::from_millis(50));
