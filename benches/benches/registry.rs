@@ -27,7 +27,8 @@ fn with_rooms(rooms: usize) -> (Arc<Gateway>, Vec<RoomCode>) {
 }
 
 fn create(gateway: &Arc<Gateway>) -> RoomCode {
-    let created = pin!(gateway.rooms().create(NewRoom::of("marker")));
+    let rooms = gateway.rooms();
+    let created = pin!(rooms.create(NewRoom::of("marker")));
     // On its own node a room is made at once.
     let Poll::Ready(created) = created.poll(&mut Context::from_waker(Waker::noop())) else {
         unreachable!("nothing is waited for");

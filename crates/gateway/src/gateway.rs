@@ -54,9 +54,16 @@ pub struct GatewayBuilder {
     sessions: Arc<dyn DynSessionStore>,
     join_hook: Option<Box<dyn DynJoinHook>>,
     authenticator: Option<Box<dyn DynAuthenticator>>,
-    cluster: Option<(ClusterConfig, Arc<dyn DynRoomDirectory>, Arc<dyn DynBus>)>,
+    cluster: Option<Membership>,
     /// What a simulation puts in the place of chance and of the time of day.
     simulated: Option<(u64, SystemTime)>,
+}
+
+/// How a gateway is one of several, and what they share.
+struct Membership {
+    config: ClusterConfig,
+    directory: Arc<dyn DynRoomDirectory>,
+    bus: Arc<dyn DynBus>,
 }
 
 impl Gateway {
@@ -323,7 +330,7 @@ impl GatewayBuilder {
         directory: Arc<dyn DynRoomDirectory>,
         bus: Arc<dyn DynBus>,
     ) -> Self {
-        self.cluster = Some((config, directory, bus));
+        self.cluster = Some(Membership { config, directory, bus });
         self
     }
 
@@ -360,12 +367,12 @@ impl GatewayBuilder {
         let stores = metrics.stores.clone();
         let asked = Asked { join_hook, authenticator };
         let (cluster, closed) = cluster
-            .map(|(cluster, directory, bus)| {
-                Cluster::new(cluster, directory, bus, Arc::clone(&listings), &random)
+            .map(|Membership { config, directory, bus }| {
+                Cluster::new(config, directory, bus, Arc::clone(&listings), &random)
             })
             .unzip();
-        let shared =
-            Shared::new(config, clock, random, listings, sessions, asked, metrics, cluster);
+        let mut shared = Shared::new(config, clock, random, listings, sessions, asked, metrics);
+        shared.cluster = cluster;
         let shared = Arc::new(shared);
 
         let mut tasks = vec![

@@ -74,7 +74,6 @@ impl Shared {
         sessions: Sessions,
         asked: Asked,
         metrics: Arc<Metrics>,
-        cluster: Option<Arc<Cluster>>,
     ) -> Self {
         Self {
             request_rate: Rate::per_second(config.requests_per_second, config.requests_burst),
@@ -93,7 +92,7 @@ impl Shared {
             ticks: TickCounter::default(),
             newsroom: Newsroom::new(config.lifecycle_news_max),
             asked,
-            cluster,
+            cluster: None,
             draining: CancellationToken::new(),
             reconnect_after_ms: OnceLock::new(),
             numbers: AtomicU64::new(1),

@@ -69,7 +69,8 @@ impl Game for Club {
 }
 
 fn server(jwt: Jwt) -> TestServer {
-    TestServer::start(|server| server.game(Club).authenticator(Arc::new(jwt)))
+    let jwt = Arc::new(jwt);
+    TestServer::start(|server| server.game(Club).authenticator(Arc::clone(&jwt)))
 }
 
 fn keys(file: &str) -> PathBuf {

@@ -57,11 +57,6 @@ impl Cluster {
         let _full_or_stopped = self.ownerships.closed.try_send(code);
     }
 
-    /// The fence by which this node has a room.
-    pub(crate) fn fence(&self, code: RoomCode) -> Option<u64> {
-        self.ownerships.fences.get(&code)
-    }
-
     /// Releases rooms that have closed, for ever.
     pub(super) async fn release_closed(self: Arc<Self>, mut closed: mpsc::Receiver<RoomCode>) {
         while let Some(code) = closed.recv().await {

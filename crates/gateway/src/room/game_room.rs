@@ -240,7 +240,7 @@ impl<G: Game> AnyRoom for GameRoom<G> {
 
     fn lose(&self, now: Time) {
         let mut inner = self.lock(now);
-        GameRoom::lose(self, &mut inner);
+        self.let_go(&mut inner);
         self.unlock(inner, now);
     }
 

@@ -99,7 +99,7 @@ impl<G: Game> GameRoom<G> {
     }
 
     /// Another node has the room: nobody finds it here any more.
-    pub(super) fn lose(&self, inner: &mut Inner<G>) {
+    pub(super) fn let_go(&self, inner: &mut Inner<G>) {
         inner.feed.close(CloseCode::OwnerLost, "another node has this room");
         self.vanish(inner);
     }
