@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 async fn rooms_go_on_while_redis_is_away_and_joins_say_so_at_once_and_work_again_when_it_is_back() {
     let mut redis = RedisServer::start(&[]).await;
     let store = RedisSessionStore::new(Redis::new(&RedisConfig::new(redis.url())).unwrap());
-    let server = TestServer::start(|server| server.game(TicTacToe).session_store(store));
+    let server = TestServer::start(|server| server.game(TicTacToe).session_store(store.clone()));
     let room = new_room("tictactoe", name("Ada"));
     let mut ada: Seat<tictactoe::View> = Seat::create(&server, Codec::Json, &room).await;
     let mut bob: Seat<tictactoe::View> =
