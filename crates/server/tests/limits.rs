@@ -177,7 +177,8 @@ async fn guesses_that_wait_together_for_the_join_hook_are_no_more_than_the_burst
     let mut config = ServerConfig::default();
     config.loopback_limited = true;
     config.gateway.wrong_guesses = Quota { burst: 5, every: HOUR };
-    let server = TestServer::with_config(config, |server| server.game(Counting).join_hook(gate));
+    let server =
+        TestServer::with_config(config, |server| server.game(Counting).join_hook(gate.clone()));
     let (host, _events) = server.connect_from(2, Codec::Json).await;
     let mut room = new_room("counting", name("Host"));
     room.password = Some(Secret::new("open sesame"));
@@ -554,6 +555,7 @@ impl Certificate {
 }
 
 /// Lets everyone in, one kind of player only many at a time.
+#[derive(Clone)]
 struct Gate(Arc<Barrier>);
 
 impl JoinHook for Gate {

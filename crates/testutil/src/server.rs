@@ -54,6 +54,11 @@ impl TestServer {
         }
     }
 
+    /// Whether it is several.
+    pub fn is_many() -> bool {
+        nodes_wanted().is_some()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.others.as_ref().map_or_else(|| self.running.address(), Nodes::address)

@@ -91,10 +91,11 @@ impl EdgeLink {
     pub(super) fn after_delivery(self: &Arc<Self>) {
         self.outlet.outbox.wake();
         let is_due = {
+            let max = self.peer.under_way;
             let mut state = self.state.lock();
             let is_due = !state.is_watched
-                && (state.came.0 - state.told.0 >= TOLD_MESSAGES
-                    || state.came.1 - state.told.1 >= TOLD_BYTES);
+                && (state.came.0 - state.told.0 >= max.messages / TOLD_PART
+                    || state.came.1 - state.told.1 >= max.bytes / TOLD_PART);
             state.is_watched |= is_due;
             is_due
         };
@@ -192,6 +193,5 @@ fn fill_in(payload: &Arc<[u8]>, blank: &Secret, token: &Secret) -> Arc<[u8]> {
     filled.into()
 }
 
-/// The host is told of what was taken when so much came since the last time: well below what may be under way.
-const TOLD_MESSAGES: u64 = super::host::UNTAKEN_MESSAGES_MAX / 4;
-const TOLD_BYTES: u64 = super::host::UNTAKEN_BYTES_MAX / 4;
+/// The host is told of what was taken when this part of what may be under way came since the last time.
+const TOLD_PART: u64 = 4;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bundle::{Ask, Note, Open, Query, RoomAnswer, Seated};
-use super::peer::Peer;
+use super::peer::{Peer, UnderWay};
 use crate::connection::{Attached, Attachment, Connection, Handled, Seat};
 use crate::encode::{Answering, Link, Outlet};
 use crate::gateway::Gateway;
@@ -80,7 +80,7 @@ impl HostLink {
     /// Appends what may be sent now to `messages`, at most `messages_max`.
     pub(super) fn take(self: &Arc<Self>, messages_max: usize, messages: &mut Vec<Message>) -> Out {
         let mut window = self.window.lock();
-        let left = window.left();
+        let left = window.left(self.peer.under_way);
         let waker = Waker::from(Arc::clone(self));
         let mut cx = Context::from_waker(&waker);
         let outbox = &self.outlet.outbox;
@@ -142,7 +142,7 @@ impl HostLink {
         // Whatever an edge says, more than was sent was not taken, nor is anything taken back.
         window.taken.0 = messages.clamp(window.taken.0, window.sent.0);
         window.taken.1 = bytes.clamp(window.taken.1, window.sent.1);
-        if window.left() > 0 && std::mem::take(&mut window.is_stalled) {
+        if window.left(self.peer.under_way) > 0 && std::mem::take(&mut window.is_stalled) {
             drop(window);
             self.peer.is_ready(Arc::clone(self));
         }
@@ -151,11 +151,11 @@ impl HostLink {
 
 impl Window {
     /// Messages that may be sent.
-    fn left(&self) -> usize {
-        if self.sent.1 - self.taken.1 >= UNTAKEN_BYTES_MAX {
+    fn left(&self, max: UnderWay) -> usize {
+        if self.sent.1 - self.taken.1 >= max.bytes {
             return 0;
         }
-        usize::try_from(UNTAKEN_MESSAGES_MAX.saturating_sub(self.sent.0 - self.taken.0))
+        usize::try_from(max.messages.saturating_sub(self.sent.0 - self.taken.0))
             .unwrap_or(usize::MAX)
     }
 }
@@ -292,7 +292,3 @@ pub(super) fn answer(gateway: &Gateway, query: &Query) -> Option<RoomAnswer> {
 
 /// Frames of a client that may wait to be handled: the one that its edge sends, and one more for good measure.
 const FRAMES_MAX: usize = 2;
-/// Messages and bytes that may be under way to a client and not taken by its socket. What is beyond waits in the
-/// outbox.
-pub(super) const UNTAKEN_MESSAGES_MAX: u64 = 128;
-pub(super) const UNTAKEN_BYTES_MAX: u64 = 256 * 1024;

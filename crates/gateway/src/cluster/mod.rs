@@ -46,7 +46,7 @@ use self::bundle::{About, Bundle, Note, Query, RoomAnswer, Seal};
 use self::host::HostLink;
 use self::nodes::Nodes;
 use self::ownership::Ownerships;
-use self::peer::{Heed, Peer};
+use self::peer::{Heed, Peer, UnderWay};
 use crate::gateway::Gateway;
 use crate::listing::{Changes, Listings};
 use crate::room::AnyRoom;
@@ -296,16 +296,13 @@ impl Cluster {
         self.has_left.store(true, Ordering::Relaxed);
         drop(turn);
         let peers = self.peers();
+        // First they are told why, by those who pass it on: whom a node leaves is sent to look for it.
+        until(|| peers.iter().all(|peer| peer.link_counts().1 == 0)).await;
         peers.iter().for_each(|peer| peer.tell(Note::Leaving));
         if let Err(error) = self.in_time(self.directory.leave(&self.node)).await {
             tracing::warn!(%error, "this node's lease is left to end by itself");
         }
-        let told = async {
-            while peers.iter().any(|peer| peer.has_more()) {
-                tokio::time::sleep(LOOKS_EVERY).await;
-            }
-        };
-        let _in_time = tokio::time::timeout(LEAVES_WITHIN, told).await;
+        until(|| !peers.iter().any(|peer| peer.has_more())).await;
         self.stop();
     }
 
@@ -387,6 +384,7 @@ impl Cluster {
                     self.metrics.messages_failed.inc();
                     tracing::debug!(node = %peer.node, %error, "a message to another node failed");
                 }
+                peer.was_sent();
             }
         }
     }
@@ -678,7 +676,8 @@ impl Cluster {
             tracing::info!(node, "another node is there");
             let stream = shared.next_number();
             let metrics = Arc::clone(&self.metrics);
-            let peer = Peer::new(&node, inbox_of(&node), stream, self.since, metrics);
+            let under_way = UnderWay::within(shared.config.outbox);
+            let peer = Peer::new(&node, inbox_of(&node), stream, self.since, metrics, under_way);
             let me = shared.cluster.clone().expect("it is this one");
             let sends = tokio::spawn(me.send_to(Arc::clone(&peer)));
             let _sends = AbortOnDropHandle::new(sends);
@@ -743,6 +742,16 @@ fn rooms_in_notes(Changes { changed, removed }: Changes) -> impl Iterator<Item =
         changed,
         removed: Vec::new(),
     }))
+}
+
+/// Resolves when it is so, or after a while all the same.
+async fn until(is_so: impl Fn() -> bool) {
+    let looks = async {
+        while !is_so() {
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+    };
+    let _in_time = tokio::time::timeout(LEAVES_WITHIN, looks).await;
 }
 
 /// Where a node listens.

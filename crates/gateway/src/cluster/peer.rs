@@ -21,7 +21,7 @@ use super::host::{HostHandle, HostLink, Out};
 use super::metrics::RelayMetrics;
 use crate::connection::Connection;
 use crate::encode::Answering;
-use crate::outbox::Message;
+use crate::outbox::{Message, OutboxLimits};
 use crate::seating::NewToken;
 
 /// Another node.
@@ -30,6 +30,8 @@ pub(crate) struct Peer {
     /// Where it listens.
     pub(super) inbox: String,
     pub(super) metrics: Arc<RelayMetrics>,
+    /// How much may be under way to each client between the two.
+    pub(super) under_way: UnderWay,
     /// From when on this node counts milliseconds, to whomever.
     since: Instant,
     /// What it is to be told. Taken after a room's lock, under which a connection may be closed.
@@ -47,6 +49,8 @@ struct Outgoing {
     stream: u64,
     number: u64,
     notes: VecDeque<Note<'static>>,
+    /// A message was made and is not on its way yet.
+    is_sending: bool,
     /// Links of clients of this node that have taken what came.
     taken: Vec<Arc<EdgeLink>>,
     /// Links of clients of the other node for which something may wait.
@@ -79,6 +83,25 @@ enum Following {
     Broken(u64),
 }
 
+/// How much may be under way to a client on another node and not taken by its socket. What is beyond waits in the outbox
+/// where its room is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnderWay {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+impl UnderWay {
+    /// Half of what an outbox takes, so that one on the edge always has place for it, and not more than is of use.
+    pub(super) fn within(outbox: OutboxLimits) -> Self {
+        let half = |bound: usize| u64::try_from(bound / 2).unwrap_or(u64::MAX);
+        Self {
+            messages: half(outbox.messages_max).clamp(1, UNDER_WAY_MESSAGES_MAX),
+            bytes: half(outbox.bytes_max).clamp(1, UNDER_WAY_BYTES_MAX),
+        }
+    }
+}
+
 /// What is to be done with a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heed {
@@ -99,11 +122,13 @@ impl Peer {
         stream: u64,
         since: Instant,
         metrics: Arc<RelayMetrics>,
+        under_way: UnderWay,
     ) -> Arc<Self> {
         let out = Outgoing {
             stream,
             number: 0,
             notes: VecDeque::new(),
+            is_sending: false,
             taken: Vec::new(),
             ready: VecDeque::new(),
             beat: true,
@@ -121,6 +146,7 @@ impl Peer {
             node: node.into(),
             inbox,
             metrics,
+            under_way,
             since,
             out: Mutex::new(out),
             due: Notify::new(),
@@ -182,7 +208,13 @@ impl Peer {
 
     /// Whether there is more to tell.
     pub(super) fn has_more(&self) -> bool {
-        self.notes_waiting() > 0
+        let out = self.out.lock();
+        out.is_sending || !out.notes.is_empty()
+    }
+
+    /// The last message is on its way, or lost.
+    pub(super) fn was_sent(&self) {
+        self.out.lock().is_sending = false;
     }
 
     /// What it is to be told now, as one message, if anything.
@@ -204,6 +236,7 @@ impl Peer {
             let notes: Vec<_> = out.notes.drain(..count).collect();
             let (stream, number) = (out.stream, out.number);
             out.number += 1;
+            out.is_sending = true;
             let taken = std::mem::take(&mut out.taken);
             let beat = std::mem::take(&mut out.beat);
             (notes, taken, std::mem::take(&mut out.ready), beat, stream, number)
@@ -241,6 +274,7 @@ impl Peer {
             if out.stream == stream {
                 out.number = number;
             }
+            out.is_sending = false;
             return None;
         }
         self.metrics.told(letters.payloads.len(), letters.count());
@@ -519,6 +553,8 @@ pub(crate) fn unavailable() -> ErrorDetail {
 
 /// What took so much longer than usual may not be waited for any more.
 pub(super) const DELAY_MAX: Duration = ANSWERS_WITHIN.saturating_sub(Duration::from_millis(1500));
+const UNDER_WAY_MESSAGES_MAX: u64 = 128;
+const UNDER_WAY_BYTES_MAX: u64 = 256 * 1024;
 /// How long another node may take to answer a question. Its stores have half a second for each call.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// What came by the quickest way is remembered for so long, and as long again.

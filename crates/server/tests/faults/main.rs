@@ -1,6 +1,7 @@
 //! Many nodes while something goes wrong, as real processes: who notices what, and for how long. Each test prints its part
 //! of a table; `scripts/faults` shows it whole.
 #![cfg(feature = "redis")]
+#![expect(clippy::print_stdout, reason = "the table is what people read")]
 
 mod table;
 

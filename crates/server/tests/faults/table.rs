@@ -259,8 +259,8 @@ async fn sit_down(
             Err(refused)
         }
     };
-    let mut options = PlayerOptions::default();
-    options.wait_max = Duration::from_millis(500);
+    let wait_max = Duration::from_millis(500);
+    let mut options = PlayerOptions { wait_max, ..PlayerOptions::default() };
     options.connection.request_time_max = Duration::from_secs(10);
     let (player, mut happenings): (_, Happenings<Value>) =
         Player::over(connect, "ws://nodes.example/ws", way_in, options).expect("an address");

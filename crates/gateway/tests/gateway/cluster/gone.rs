@@ -20,7 +20,7 @@ async fn rooms_of_a_node_that_leaves_vanish_at_once_and_are_said_to_be_closed() 
     one.leave_cluster().await;
     settle().await;
     assert_eq!(watcher.must("list_rooms", json!({})).await["rooms"], json!([]));
-    assert_eq!(bob.close_code(), Some(4006));
+    assert_eq!(bob.close_code(), Some(1001));
     // The program takes its time to go.
     for _ in 0..10 {
         assert_eq!(two.other_nodes(), 0, "it does not come back");
