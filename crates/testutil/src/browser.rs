@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fantoccini::actions::{
@@ -33,7 +34,10 @@ use url::Url;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ports that are tried before the driver is given up.
-const STARTS_MAX: usize = 20;
+const STARTS_MAX: u32 = 20;
+/// Below those that Linux gives out by itself.
+const DRIVER_PORT_FIRST: u16 = 20_000;
+const DRIVER_PORTS: u32 = 10_000;
 
 /// The tab key, for [`Browser::key`].
 pub const TAB: char = '\u{E004}';
@@ -71,14 +75,19 @@ impl Driver {
     ///
     /// When it is not installed, or does not say where it listens.
     pub fn start() -> Arc<Self> {
-        // It takes any free port of IPv6 and then wants the same of IPv4, which another may have.
-        let started = (0..STARTS_MAX).find_map(|_| Self::try_start());
+        // Not of those that the system gives out: each that a connection had lately is taken for chromedriver.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let own = std::process::id().wrapping_mul(STARTS_MAX);
+        let started = (0..STARTS_MAX).find_map(|_| {
+            let next = own.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % DRIVER_PORTS;
+            Self::try_start(DRIVER_PORT_FIRST + u16::try_from(next).expect("they are few"))
+        });
         Arc::new(started.expect("chromedriver says its port"))
     }
 
-    fn try_start() -> Option<Self> {
+    fn try_start(port: u16) -> Option<Self> {
         let mut process = Command::new("chromedriver")
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
