@@ -294,19 +294,27 @@ const STEP_UNITS: f64 = 24.0;
 /// row to a column of spots, along that to the other's row, and along the row.
 ///
 /// What the page knows is late as well, by as much as the machine is busy: so the ways are as wide as walls leave them,
-/// and the last bit to a column or a row is gone in short steps. Else one runs past it and back for ever.
+/// and the last bit to one is gone in short steps. Else one runs past it and back for ever. Along the edges of the field
+/// nothing is free but what is as near to the edge as the spots are.
 const RUN_WHEN_IT: &str = "
     const { motion } = await import('/play/arena.js');
+    const [width, height] = [1200, 800];
+    const edge = 40;
     const near = 34;
     const close = 120;
-    const columns = [40, 300, 600, 900, 1160];
+    const columns = [edge, 300, 600, 900, width - edge];
     let looks = 0;
+    const isOn = (at, way, size) => {
+      if (way <= edge) return at <= edge;
+      if (way >= size - edge) return at >= size - edge;
+      return Math.abs(at - way) <= near;
+    };
     const along = (by, [less, more]) => (Math.abs(by) < close && looks % 12 >= 4 ? null : by < 0 ? less : more);
     const way = ([x, y], [toX, toY]) => {
-      if (Math.abs(y - toY) <= near) return toX < x ? 'ArrowLeft' : 'ArrowRight';
+      if (isOn(y, toY, height)) return toX < x ? 'ArrowLeft' : 'ArrowRight';
       const distance = (column) => Math.abs(x - column);
       const column = columns.reduce((one, two) => (distance(one) <= distance(two) ? one : two));
-      if (distance(column) > near) return along(column - x, ['ArrowLeft', 'ArrowRight']);
+      if (!isOn(x, column, width)) return along(column - x, ['ArrowLeft', 'ArrowRight']);
       return along(toY - y, ['ArrowUp', 'ArrowDown']);
     };
     let held = null;
