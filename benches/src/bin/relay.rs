@@ -34,10 +34,10 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [serve, redis] = &arguments[..]
+    if let [serve, redis, rooms_max] = &arguments[..]
         && serve == "serve"
     {
-        return runtime()?.block_on(serve_on(redis));
+        return runtime()?.block_on(serve_on(redis, rooms_max.parse()?));
     }
     let number = |place: usize, default| {
         arguments.get(place).map_or(Ok(default), |number| number.parse::<u32>())
@@ -47,11 +47,12 @@ fn main() -> Result<(), Failure> {
 }
 
 /// One node, until it is killed.
-async fn serve_on(redis: &str) -> Result<(), Failure> {
+async fn serve_on(redis: &str, rooms_max: usize) -> Result<(), Failure> {
     let mut config = ServerConfig::default();
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.gateway.requests_per_second = 1_000_000;
     config.gateway.requests_burst = 1_000_000;
+    config.gateway.rooms_max = rooms_max;
     let redis = Redis::new(&RedisConfig::new(redis))?;
     Server::new(config).game(Ledger).on_redis(&redis, ClusterConfig::default()).run().await?;
     Ok(())
@@ -63,9 +64,9 @@ struct Node {
 }
 
 impl Node {
-    fn start(redis: &str) -> Result<Self, Failure> {
+    fn start(redis: &str, rooms_max: usize) -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", redis])
+            .args(["serve", redis, &rooms_max.to_string()])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
@@ -109,7 +110,8 @@ struct Cost {
 
 async fn measure(rooms: u32, rate: u32) -> Result<(), Failure> {
     let redis = RedisServer::start(&[]).await;
-    let nodes = [Node::start(&redis.url())?, Node::start(&redis.url())?];
+    // The second takes no rooms, or it would get its part of them.
+    let nodes = [Node::start(&redis.url(), 100_000)?, Node::start(&redis.url(), 0)?];
     let acquainted = async {
         while nodes[1].figure("parlor_cluster_nodes").await.unwrap_or(0.0) < 1.0
             || nodes[0].figure("parlor_cluster_nodes").await.unwrap_or(0.0) < 1.0
@@ -176,9 +178,10 @@ async fn operations(redis: &RedisServer, nodes: &[Node; 2]) -> Result<(), Failur
         far.chat("far").await?;
     }
     println!("| {ASKED} actions by another node | {} |", told(&before, &commands(redis)));
+    let (looking, _rest) = client(&nodes[1]).await?;
     let before = commands(redis);
     for _ in 0..ASKED {
-        far.list_rooms(&ListRooms::default()).await?;
+        looking.list_rooms(&ListRooms::default()).await?;
     }
     println!("| {ASKED} lists of rooms | {} |", told(&before, &commands(redis)));
     println!();
