@@ -157,7 +157,7 @@ impl Peer {
         })
     }
 
-    /// Tells it something, after what it is told already. Where too much waits, all is over.
+    /// Tells it something, after what it is told already. Whoever minds the nodes ends everything where too much waits.
     pub(super) fn tell(&self, note: Note<'static>) {
         let mut out = self.out.lock();
         out.notes.push_back(note);
@@ -478,7 +478,12 @@ impl Peer {
         query: Query,
     ) -> Result<Option<RoomAnswer>, ErrorDetail> {
         let (sender, answer) = oneshot::channel();
-        self.queries.lock().insert(number, sender);
+        {
+            let mut queries = self.queries.lock();
+            // Of those who have gone before they were answered nothing is kept.
+            queries.retain(|_, asking| !asking.is_closed());
+            queries.insert(number, sender);
+        }
         self.tell(Note::Query { number, query });
         let answer = tokio::time::timeout(ANSWERS_WITHIN, answer).await;
         self.queries.lock().remove(&number);
